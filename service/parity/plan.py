@@ -1,0 +1,221 @@
+"""What exactly will run: an immutable, hashed plan, and every rule that a plan must satisfy.
+
+A plan says nothing about limits; those are the policy's. Two runs with the same plan digest, on the same machine and
+the same source, see the same batches and start from the same weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.parity.errors import InvalidPlan, Problem
+
+PHASES = ("synchronized", "free_running")
+"""The phases that this version carries out, in the order in which they run."""
+
+LATER_PHASES = ("performance", "memory", "checkpoint")
+"""Phases that Lockstep's vocabulary has and this version does not carry out; asking for one is refused."""
+
+MAX_BATCH_SIZE = 4096
+"""The legacy model pre-allocates this many rows at construction and refuses more."""
+
+MIN_VECTOR_LENGTH = 8
+"""A colour takes eight numbers before its name begins."""
+
+MAX_WIDTH = 16_384
+MAX_HIDDEN_LAYERS = 64
+MAX_STEPS = 10_000_000
+MAX_PARAMETERS = 2**28
+MAX_SEED = 2**32 - 1
+
+_DEVICE = re.compile(r"auto|cpu|cuda:\d{1,3}")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Shape of the autoencoder; both subjects are built from it."""
+
+    vector_length: int = 512
+    hidden_layers: int = 2
+    bottleneck: int = 128
+    alpha: float = 0.01
+    """Slope of the LeakyReLU below zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """Plain SGD with clipping by value; `steps` counts free-running training steps."""
+
+    steps: int = 3000
+    batch_size: int = 32
+    learning_rate: float = 0.03
+    clip: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SynchronizedSpec:
+    """Steps of the synchronized phase and how often one of them is compared (`every=5`: steps 0, 5, 10, …)."""
+
+    steps: int = 100
+    every: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FreeRunningSpec:
+    """The perturbation band: `band_runs` perturbed reference trainings over the first `band_steps` steps."""
+
+    band_runs: int = 6
+    band_steps: int = 150
+    weights_every: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One dual run, complete: everything that decides which numbers are computed."""
+
+    reference: str = "legacy"
+    candidate: str = "basemodel"
+    dataset: str = "colors-a-f"
+    model: ModelSpec = field(default_factory=ModelSpec)
+    training: TrainingSpec = field(default_factory=TrainingSpec)
+    synchronized: SynchronizedSpec = field(default_factory=SynchronizedSpec)
+    free_running: FreeRunningSpec = field(default_factory=FreeRunningSpec)
+    phases: tuple[str, ...] = PHASES
+    seed: int = 0
+    device: str = "auto"
+
+    def digest(self) -> str:
+        """SHA-256 of the plan's canonical JSON, hex."""
+        text = json.dumps(self.as_document(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def as_document(self) -> dict[str, Any]:
+        """The plan as plain JSON-ready values."""
+        document = dataclasses.asdict(self)
+        document["phases"] = list(self.phases)
+        return document
+
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Widths from input to output, by the legacy rule."""
+        return layer_sizes(self.model.vector_length, self.model.hidden_layers, self.model.bottleneck)
+
+    def synchronized_steps(self) -> tuple[int, ...]:
+        """The steps of the synchronized phase that are compared."""
+        return tuple(range(0, self.synchronized.steps, self.synchronized.every))
+
+    def validate(self) -> Plan:
+        """Return the plan itself, or raise `InvalidPlan` with every problem found."""
+        problems = tuple(_problems(self))
+        if problems:
+            raise InvalidPlan(*problems)
+        return self
+
+
+def layer_sizes(vector_length: int, hidden_layers: int, bottleneck: int) -> tuple[int, ...]:
+    """Widths of the autoencoder by the legacy rule, e.g. (512, 2, 128) gives (512, 320, 128, 320, 512)."""
+    reduction = math.ceil((vector_length - bottleneck) / hidden_layers)
+    encoder = [vector_length]
+    for _ in range(hidden_layers):
+        encoder.append(max(encoder[-1] - reduction, bottleneck))
+        if encoder[-1] == bottleneck:
+            break
+    if encoder[-1] != bottleneck:
+        encoder.append(bottleneck)
+    return (*encoder, *reversed(encoder[:-1]))
+
+
+def plan_from_document(document: Mapping[str, Any]) -> Plan:
+    """Rebuild a plan from `Plan.as_document()`; raises `InvalidPlan` for unknown fields or values out of range."""
+    known = {f.name for f in dataclasses.fields(Plan)}
+    unknown = [Problem(name, "is not a field of a plan") for name in document if name not in known]
+    if unknown:
+        raise InvalidPlan(*unknown)
+    values = dict(document)
+    parts = {
+        "model": ModelSpec,
+        "training": TrainingSpec,
+        "synchronized": SynchronizedSpec,
+        "free_running": FreeRunningSpec,
+    }
+    for name, part in parts.items():
+        if name in values:
+            try:
+                values[name] = part(**values[name])
+            except TypeError as error:
+                raise InvalidPlan(Problem(name, f"cannot be read: {error}")) from error
+    if "phases" in values:
+        values["phases"] = tuple(values["phases"])
+    return Plan(**values).validate()
+
+
+def _problems(plan: Plan) -> Iterator[Problem]:
+    model, training = plan.model, plan.training
+    yield from _whole("model.vector_length", model.vector_length, MIN_VECTOR_LENGTH, MAX_WIDTH)
+    yield from _whole("model.hidden_layers", model.hidden_layers, 1, MAX_HIDDEN_LAYERS)
+    yield from _whole("model.bottleneck", model.bottleneck, 1, MAX_WIDTH)
+    if not 0 <= model.alpha < 1:
+        yield Problem("model.alpha", f"is {model.alpha}; it must be at least 0 and below 1")
+    yield from _whole("training.steps", training.steps, 1, MAX_STEPS)
+    if training.batch_size > MAX_BATCH_SIZE:
+        yield Problem(
+            "training.batch_size",
+            f"is {training.batch_size}, but the legacy model pre-allocates {MAX_BATCH_SIZE} rows and cannot take more; "
+            f"use a batch of at most {MAX_BATCH_SIZE}",
+        )
+    else:
+        yield from _whole("training.batch_size", training.batch_size, 1, MAX_BATCH_SIZE)
+    yield from _positive("training.learning_rate", training.learning_rate)
+    yield from _positive("training.clip", training.clip)
+    yield from _whole("synchronized.steps", plan.synchronized.steps, 1, MAX_STEPS)
+    yield from _whole("synchronized.every", plan.synchronized.every, 1, MAX_STEPS)
+    yield from _whole("free_running.band_runs", plan.free_running.band_runs, 2, 100)
+    yield from _whole("free_running.band_steps", plan.free_running.band_steps, 1, MAX_STEPS)
+    yield from _whole("free_running.weights_every", plan.free_running.weights_every, 1, MAX_STEPS)
+    yield from _whole("seed", plan.seed, 0, MAX_SEED)
+    if not _DEVICE.fullmatch(plan.device):
+        yield Problem("device", f"is {plan.device!r}; use auto, cpu or cuda:N, e.g. cuda:0")
+    yield from _phases(plan.phases)
+    if _in_range(plan):
+        sizes = plan.layer_sizes()
+        parameters = sum((a + 1) * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        if parameters > MAX_PARAMETERS:
+            yield Problem("model", f"would have {parameters:,} parameters; at most {MAX_PARAMETERS:,} are accepted")
+
+
+def _phases(phases: tuple[str, ...]) -> Iterator[Problem]:
+    if not phases:
+        yield Problem("phases", f"is empty; choose from {', '.join(PHASES)}")
+    for phase in phases:
+        if phase in LATER_PHASES:
+            yield Problem("phases", f"{phase!r} is not carried out by this version; choose from {', '.join(PHASES)}")
+        elif phase not in PHASES:
+            yield Problem("phases", f"{phase!r} is unknown; choose from {', '.join(PHASES)}")
+    if len(set(phases)) != len(phases):
+        yield Problem("phases", "names a phase twice")
+
+
+def _in_range(plan: Plan) -> bool:
+    """Whether the widths may be computed at all."""
+    model = plan.model
+    return (
+        MIN_VECTOR_LENGTH <= model.vector_length <= MAX_WIDTH
+        and 1 <= model.hidden_layers <= MAX_HIDDEN_LAYERS
+        and 1 <= model.bottleneck <= MAX_WIDTH
+    )
+
+
+def _whole(name: str, value: int, low: int, high: int) -> Iterator[Problem]:
+    if not low <= value <= high:
+        yield Problem(name, f"is {value:,}; it must be a whole number from {low:,} to {high:,}")
+
+
+def _positive(name: str, value: float) -> Iterator[Problem]:
+    if not (math.isfinite(value) and value > 0):
+        yield Problem(name, f"is {value}; it must be a finite number above 0")

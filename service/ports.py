@@ -1,0 +1,249 @@
+"""The ports: what the engine and the pipeline need from the outside world.
+
+Each has one contract suite in `tests/contracts/`, run on every implementation. Arrays are NumPy or CuPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.parity.errors import LockstepError
+from service.parity.plan import Plan
+from service.parity.policy import Policy
+from service.parity.record import (
+    DiffStats,
+    RunRecord,
+    SignFlips,
+    StepLosses,
+    SubjectInfo,
+    TapDiff,
+)
+from service.parity.verdict import CheckResult, Verdict
+
+Array = Any
+"""A NumPy array, or one on a device that offers `__cuda_array_interface__`."""
+
+State = Mapping[str, NDArray[Any]]
+"""Named host arrays: weights, biases, optimiser."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One training step: the loss of its forward pass (before the update), and taps where they were asked for.
+
+    Taps are in dataflow order and valid until the subject's next call.
+    """
+
+    loss: float
+    taps: Mapping[str, Array] = field(default_factory=dict)
+
+
+class Subject(Protocol):
+    """One implementation under validation. Batches are read-only float32 host arrays (rows, vector_length)."""
+
+    def info(self) -> SubjectInfo: ...
+
+    def load_state(self, state: State) -> None:
+        """Copy every array in; raises ValueError naming what is missing, unexpected or misshapen."""
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Copies on the host, independent of later steps."""
+
+    def train_step(self, batch: NDArray[np.float32], taps: bool = False) -> StepResult:
+        """One step with the batch as input and target."""
+
+    def forward(self, batch: NDArray[np.float32]) -> Array:
+        """Outputs of the batch; valid until the next call."""
+
+    def save(self, path: Path) -> None: ...
+
+    def load(self, path: Path) -> None: ...
+
+    def close(self) -> None:
+        """Give back the device's memory; a second call does nothing."""
+
+
+class OracleStep(Protocol):
+    """One step of the oracle from one state and batch, its backward pass conditioned on a subject's signs."""
+
+    def taps(self, subject_taps: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Every expected tap in float64, backward and update computed with the sign pattern of `subject_taps`."""
+
+    def sign_flips(self, subject_taps: Mapping[str, Array]) -> Sequence[tuple[str, int, int, float | None]]:
+        """For each sign tap: (tap, elements, flips, worst excess over the rounding bound)."""
+
+
+class Oracle(Protocol):
+    """The float64 witness."""
+
+    def tap_names(self) -> tuple[str, ...]:
+        """Every tap of a step, in dataflow order: the set that both sides are held to."""
+
+    def floor_scale(self, tap: str) -> float:
+        """By how much this tap's rounding floor is widened: 1, but sqrt(n) for a sum of n terms in one number."""
+
+    def step(self, state: State, batch: NDArray[np.float32]) -> OracleStep: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TapArrays:
+    """What a differ reduces: two arrays of one shape, and the oracle's for each side where there is one."""
+
+    reference: Array
+    candidate: Array
+    oracle_for_reference: Array | None = None
+    oracle_for_candidate: Array | None = None
+
+
+class Differ(Protocol):
+    """Reduces pairs of equal shape to a few numbers, where the arrays live, reading each array once."""
+
+    def compare(self, taps: Sequence[TapArrays]) -> list[DiffStats]:
+        """One `DiffStats` a pair, in order. Raises ValueError for unequal shapes: the caller compares those first."""
+
+
+class Clock(Protocol):
+    """Time, passed in so that tests can set it."""
+
+    def now(self) -> datetime:
+        """Wall-clock time with the UTC zone."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards, for durations."""
+
+
+RunState = Literal["queued", "running", "finished", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: steps done of the total in one phase, and a few words."""
+
+    phase: str
+    done: int
+    total: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run as the store lists it. `outcome` and `summary` are set once it is finished."""
+
+    id: str
+    state: RunState
+    plan: Plan
+    policy: Policy
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    outcome: str | None = None
+    summary: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    progress: Progress | None = None
+    cancel_requested: bool = False
+    worker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """What to list; `before` is the id after which an older page begins (ids sort by creation)."""
+
+    state: RunState | None = None
+    outcome: str | None = None
+    reference: str | None = None
+    candidate: str | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+class RunStore(Protocol):
+    """Where runs and their records live. One call is one transaction; raises `StoreError` and its children only."""
+
+    def create_run(self, run_id: str, plan: Plan, policy: Policy, created_at: datetime) -> RunRow:
+        """A new queued run; raises `RunConflict` when the id exists."""
+
+    def run(self, run_id: str) -> RunRow:
+        """The run, or `RunNotFound`."""
+
+    def runs(self, which: RunFilter) -> list[RunRow]:
+        """Newest first."""
+
+    def claim_next(self, worker: str, started_at: datetime) -> RunRow | None:
+        """Take the oldest queued run, now running; `None` when there is none. Two workers never get the same."""
+
+    def claim(self, run_id: str, worker: str, started_at: datetime) -> RunRow:
+        """Take this queued run, now running; raises `RunConflict` when it is not queued."""
+
+    def report_progress(self, run_id: str, progress: Progress) -> bool:
+        """Note how far it is; returns whether somebody asked the run to stop."""
+
+    def request_cancel(self, run_id: str, at: datetime) -> RunRow:
+        """A queued run is cancelled at once, a running one is asked to stop; `RunConflict` when it has ended."""
+
+    def add_losses(self, run_id: str, rows: Sequence[StepLosses]) -> None:
+        """Append rows, in bulk. A row that is there already (same phase and step) is left as it is."""
+
+    def add_diffs(self, run_id: str, rows: Sequence[TapDiff]) -> None:
+        """Append rows, in bulk. A row that is there already (same phase, step and position) is left as it is."""
+
+    def save_record(self, run_id: str, record: RunRecord) -> None:
+        """Keep what was observed; the losses and diffs of its phases are kept by `add_losses` and `add_diffs`."""
+
+    def record(self, run_id: str) -> RunRecord | None:
+        """The whole record, losses and diffs included; `None` before the first `save_record`."""
+
+    def finish(self, run_id: str, verdict: Verdict, at: datetime) -> RunRow:
+        """A running run has ended with this verdict, which is stored; `RunConflict` when it is not running."""
+
+    def fail(self, run_id: str, code: str, message: str, at: datetime) -> RunRow:
+        """A running run has ended without a verdict; `RunConflict` when it has ended already."""
+
+    def mark_cancelled(self, run_id: str, at: datetime) -> RunRow:
+        """A queued or running run was stopped; what it wrote stays. `RunConflict` when it has ended already."""
+
+    def verdict(self, run_id: str) -> Verdict | None:
+        """The stored verdict, or `None` before the end."""
+
+    def losses(self, run_id: str, phase: str | None, offset: int, limit: int) -> list[StepLosses]:
+        """A page in order of phase and step."""
+
+    def diffs(self, run_id: str, phase: str | None, tap: str | None, offset: int, limit: int) -> list[TapDiff]:
+        """A page in order of phase, step and position."""
+
+    def checks(self, run_id: str) -> list[CheckResult]:
+        """The stored verdict's checks in order; empty before the end."""
+
+    def check_ready(self) -> None:
+        """Raise `StoreUnavailable` or `SchemaMismatch` when the store cannot be used."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How an execution ended, seen from the parent: the run's last row in the store tells the rest."""
+
+    run_id: str
+    exit_code: int | None
+    error: LockstepError | None = None
+
+
+class ProgressListener(Protocol):
+    """Called in the parent for each piece of progress; may raise `RunCancelled` or KeyboardInterrupt to stop."""
+
+    def __call__(self, progress: Progress) -> None: ...
+
+
+class Executor(Protocol):
+    """Carries a claimed run out, isolated from the caller."""
+
+    def execute(self, run_id: str, on_progress: ProgressListener) -> Execution:
+        """Return when the run has ended in the store; a crash of the child becomes `fail`, a stop `cancelled`."""
