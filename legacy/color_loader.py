@@ -98,12 +98,12 @@ def _number(record: Mapping[str, str], field: str, where: str) -> float:
 def _check_record(record: object, where: str) -> dict[str, str]:
     """The record with exactly the known fields. Raises ValueError naming `where` and the field."""
     if not isinstance(record, Mapping):
-        raise ValueError(f"{where}: is a {type(record).__name__}, not an object with the fields of a colour")
+        raise ValueError(f"{where}: is a {type(record).__name__}, not the fields of a colour")  # noqa: TRY004
     for field in RECORD_FIELDS:
         if field not in record:
             raise ValueError(f"{where}: field {field} is missing")
         if not isinstance(record[field], str):
-            raise ValueError(f"{where}: field {field} is {record[field]!r}, not text")
+            raise ValueError(f"{where}: field {field} is {record[field]!r}, not text")  # noqa: TRY004
     if not record["Name"].strip():
         raise ValueError(f"{where}: field Name is empty")
     if not _HEX.fullmatch(record["Hex(RGB)"]):
@@ -141,8 +141,8 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
 def load_color_records(name_or_path: str | Path) -> list[dict[str, str]]:
     """The records of a data set, 'colors-a-f' (264) or 'colors' (all), or of an old JSON file, in file order.
 
-    A text that is no data set's name and does not end in .json is refused. Raises ValueError naming the file, the record
-    (counted from 0) and the field; OSError when the file cannot be read.
+    A text that is no data set's name and does not end in .json is refused. Raises ValueError naming the file, the
+    record (counted from 0) and the field; OSError when the file cannot be read.
     """
     if isinstance(name_or_path, str) and name_or_path in DATASETS:
         return _read_csv(DATA_FOLDER / DATASETS[name_or_path])

@@ -41,7 +41,8 @@ COMPILE_OPTIONS = (*REQUESTED_COMPILE_OPTIONS, "-ftz=true")
 # grows with the layer, and a piece stays in the cache.
 TWIN_CHUNK_ELEMENTS = 16_384
 
-_modules: dict[int, Any] = {}
+# The compiled kernels by device and name: CuPy makes a new object at every look-up in a module.
+_compiled: dict[tuple[int, str], Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,14 @@ def _require(array: Any, kernel: str, *, contiguous: bool = True) -> None:
         raise ValueError(f"{kernel}: needs C-contiguous arrays, got shape {array.shape} with strides {array.strides}")
 
 
-def _module(device_id: int) -> Any:
-    """The compiled .cu for one device, built on first use and kept for the process."""
-    if device_id not in _modules:
-        cupy = importlib.import_module("cupy")
-        _modules[device_id] = cupy.RawModule(
-            code=SOURCE_PATH.read_text(encoding="utf-8"), options=REQUESTED_COMPILE_OPTIONS
-        )
-    return _modules[device_id]
+def _function(device_id: int, name: str) -> Any:
+    """A kernel of the .cu for one device. The first call compiles the file for it, once for the process."""
+    if (device_id, name) not in _compiled:
+        code = SOURCE_PATH.read_text(encoding="utf-8")
+        module = importlib.import_module("cupy").RawModule(code=code, options=REQUESTED_COMPILE_OPTIONS)
+        for kernel in KERNELS:
+            _compiled[device_id, kernel] = module.get_function(kernel)
+    return _compiled[device_id, name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Kernel:
         scalars = tuple(np.float32(scalar) for scalar in arguments[self.arrays :])
         device = arrays[0].device
         with device:
-            _module(device.id).get_function(self.name)(grid, block, (*arrays, *scalars, *extents))
+            _function(device.id, self.name)(grid, block, (*arrays, *scalars, *extents))
 
     def _extents(self, arrays: tuple[Any, ...], block: tuple[int, ...]) -> tuple[np.int64, ...]:
         """Checks shapes; returns the sizes and strides that the CUDA signature ends with."""

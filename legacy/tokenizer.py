@@ -31,4 +31,4 @@ class Tokenizer:
         try:
             return [self.vocabulary[word] for word in text.split()]
         except KeyError as missing:
-            raise ValueError(f"the word {missing.args[0]!r} of {text!r} is not in the vocabulary; fit() it first") from None
+            raise ValueError(f"the word {missing.args[0]!r} of {text!r} is not in the vocabulary") from None

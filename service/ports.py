@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -20,7 +19,6 @@ from service.parity.policy import Policy
 from service.parity.record import (
     DiffStats,
     RunRecord,
-    SignFlips,
     StepLosses,
     SubjectInfo,
     TapDiff,
@@ -62,10 +60,6 @@ class Subject(Protocol):
     def forward(self, batch: NDArray[np.float32]) -> Array:
         """Outputs of the batch; valid until the next call."""
 
-    def save(self, path: Path) -> None: ...
-
-    def load(self, path: Path) -> None: ...
-
     def close(self) -> None:
         """Give back the device's memory; a second call does nothing."""
 
@@ -85,6 +79,12 @@ class Oracle(Protocol):
 
     def tap_names(self) -> tuple[str, ...]:
         """Every tap of a step, in dataflow order: the set that both sides are held to."""
+
+    def tap_shapes(self, batch_size: int) -> Mapping[str, tuple[int, ...]]:
+        """The shape that each tap must have."""
+
+    def sign_taps(self) -> tuple[str, ...]:
+        """The taps whose signs decide the backward pass (LeakyReLU's derivative jumps there)."""
 
     def floor_scale(self, tap: str) -> float:
         """By how much this tap's rounding floor is widened: 1, but sqrt(n) for a sum of n terms in one number."""

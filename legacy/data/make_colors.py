@@ -24,11 +24,12 @@ SUBSET_SIZE = 264
 OUTPUT_FOLDER = Path(__file__).parent
 
 # The words that make a name plain.
-COLOR_WORDS = frozenset(
-    "Amber Aqua Azure Beige Black Blue Bronze Brown Copper Coral Cream Crimson Cyan Fuchsia Gold Gray Green Grey "
-    "Indigo Ivory Lavender Lilac Lime Magenta Maroon Mauve Mint Navy Ochre Olive Orange Peach Pink Plum Purple Red "
-    "Rose Ruby Scarlet Silver Tan Teal Turquoise Umber Vermilion Violet White Yellow".split()
-)
+COLOR_WORDS = frozenset({
+    "Amber", "Aqua", "Azure", "Beige", "Black", "Blue", "Bronze", "Brown", "Copper", "Coral", "Cream", "Crimson",
+    "Cyan", "Fuchsia", "Gold", "Gray", "Green", "Grey", "Indigo", "Ivory", "Lavender", "Lilac", "Lime", "Magenta",
+    "Maroon", "Mauve", "Mint", "Navy", "Ochre", "Olive", "Orange", "Peach", "Pink", "Plum", "Purple", "Red", "Rose",
+    "Ruby", "Scarlet", "Silver", "Tan", "Teal", "Turquoise", "Umber", "Vermilion", "Violet", "White", "Yellow",
+})  # fmt: skip
 _PLAIN = re.compile(r"[A-F][a-z]+( [A-Z][a-z]+)?")
 
 
@@ -53,7 +54,7 @@ def read_package(folder: Path | None) -> tuple[str, str]:
     if folder is not None:
         return tuple((folder / name).read_text(encoding="utf-8") for name in ("dist/colornames.csv", "LICENSE"))
     with tempfile.TemporaryDirectory() as scratch:
-        subprocess.run(["npm", "pack", f"{PACKAGE}@{VERSION}"], cwd=scratch, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"], cwd=scratch, check=True)
         with tarfile.open(Path(scratch) / f"{PACKAGE}-{VERSION}.tgz") as archive:
             texts = [
                 archive.extractfile(f"package/{name}").read().decode("utf-8")
@@ -72,7 +73,7 @@ def write_csv(path: Path, rows: list[tuple[str, str]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--package", type=Path, help="an unpacked color-name-list to read in place of npm's")
-    parser.add_argument("--output", type=Path, default=OUTPUT_FOLDER, help="where to write (default: beside this script)")
+    parser.add_argument("--output", type=Path, default=OUTPUT_FOLDER, help="where to write (default: here)")
     options = parser.parse_args()
     table, license_text = read_package(options.package)
     rows = [(name, hex_rgb.upper()) for name, hex_rgb in list(csv.reader(table.splitlines()))[1:]]

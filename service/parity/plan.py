@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -110,6 +111,15 @@ class Plan:
         """The steps of the synchronized phase that are compared."""
         return tuple(range(0, self.synchronized.steps, self.synchronized.every))
 
+    def band_window(self) -> int:
+        """Steps over which the perturbation band is made and the candidate is held to it."""
+        return min(self.free_running.band_steps, self.training.steps)
+
+    def weight_steps(self) -> tuple[int, ...]:
+        """Steps of the window after which weights are compared: every so many, and the last."""
+        every, window = self.free_running.weights_every, self.band_window()
+        return tuple(step for step in range(window) if (step + 1) % every == 0 or step == window - 1)
+
     def validate(self) -> Plan:
         """Return the plan itself, or raise `InvalidPlan` with every problem found."""
         problems = tuple(_problems(self))
@@ -184,7 +194,7 @@ def _problems(plan: Plan) -> Iterator[Problem]:
     yield from _phases(plan.phases)
     if _in_range(plan):
         sizes = plan.layer_sizes()
-        parameters = sum((a + 1) * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        parameters = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
         if parameters > MAX_PARAMETERS:
             yield Problem("model", f"would have {parameters:,} parameters; at most {MAX_PARAMETERS:,} are accepted")
 

@@ -17,7 +17,7 @@ SIDES: tuple[Side, Side] = ("reference", "candidate")
 
 @dataclass(frozen=True, slots=True)
 class SubjectInfo:
-    """What a subject says of itself. `sources` maps a tap prefix (`forward`, `backward`, …) to its function and rung."""
+    """What a subject says of itself. `sources` maps a tap's prefix (`forward`, `backward`, …) to function and rung."""
 
     name: str
     version: str
@@ -123,6 +123,8 @@ class SynchronizedEvidence:
     """Where the errors are measured from: `float64 oracle` here."""
     diffs: tuple[TapDiff, ...] = ()
     signs: tuple[SignFlips, ...] = ()
+    sign_taps: tuple[str, ...] = ()
+    """The taps whose signs must have been compared, on both sides, at every expected step."""
     losses: tuple[StepLosses, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     seconds: float | None = None

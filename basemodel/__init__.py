@@ -1,0 +1,1 @@
+"""The candidate side of the migration: BaseModel and the models built on it."""

@@ -1,0 +1,58 @@
+"""What this installation offers to a request: names only. What they stand for is known where the run is executed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from service.parity.errors import Problem
+from service.parity.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectEntry:
+    """A registered subject; `kind` says what it is, e.g. built-in, plug-in or known-bad."""
+
+    name: str
+    description: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetEntry:
+    """A dataset that plans may name."""
+
+    name: str
+    rows: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEntry:
+    """A device that plans may name, `auto` included."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything that can be asked for besides the policies."""
+
+    subjects: tuple[SubjectEntry, ...]
+    datasets: tuple[DatasetEntry, ...]
+    devices: tuple[DeviceEntry, ...]
+
+    def unknown_names(self, plan: Plan) -> Iterator[Problem]:
+        """One problem for each name of the plan that is not offered here."""
+        subjects = [entry.name for entry in self.subjects]
+        yield from _unknown("plan.reference", plan.reference, subjects)
+        yield from _unknown("plan.candidate", plan.candidate, subjects)
+        yield from _unknown("plan.dataset", plan.dataset, (entry.name for entry in self.datasets))
+        yield from _unknown("plan.device", plan.device, (entry.name for entry in self.devices))
+
+
+def _unknown(field: str, name: str, offered: Iterable[str]) -> Iterator[Problem]:
+    names = tuple(offered)
+    if name not in names:
+        yield Problem(field, f"{name!r} is unknown; choose from {', '.join(names) or 'nothing: none is registered'}")

@@ -1,0 +1,40 @@
+"""What was observed in a run, page by page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from service.api.context import Here, RunId
+from service.api.pages import page_of
+from service.api.routes.runs import PROBLEMS
+from service.api.schemas import CheckPage, DiffPage, DiffQuery, Page, PageQuery, StepPage, StepQuery
+from service.parity.record import StepLosses, TapDiff
+from service.parity.verdict import CheckResult
+
+router = APIRouter(tags=["records"], responses=PROBLEMS)
+
+
+@router.get("/runs/{run_id}/steps", response_model=StepPage)
+def list_steps(run_id: RunId, request: Request, query: Annotated[StepQuery, Query()], here: Here) -> Page[StepLosses]:
+    """Both sides' losses, step by step."""
+    here.store.run(run_id)
+    rows = here.store.losses(run_id, query.phase, query.offset, query.limit + 1)
+    return page_of(request, rows, query.limit, offset=query.offset + query.limit)
+
+
+@router.get("/runs/{run_id}/diffs", response_model=DiffPage)
+def list_diffs(run_id: RunId, request: Request, query: Annotated[DiffQuery, Query()], here: Here) -> Page[TapDiff]:
+    """The statistics of every compared pair of taps."""
+    here.store.run(run_id)
+    rows = here.store.diffs(run_id, query.phase, query.tap, query.offset, query.limit + 1)
+    return page_of(request, rows, query.limit, offset=query.offset + query.limit)
+
+
+@router.get("/runs/{run_id}/checks", response_model=CheckPage)
+def list_checks(run_id: RunId, request: Request, query: Annotated[PageQuery, Query()], here: Here) -> Page[CheckResult]:
+    """The verdict's checks; none before the end."""
+    here.store.run(run_id)
+    rows = here.store.checks(run_id)[query.offset : query.offset + query.limit + 1]
+    return page_of(request, rows, query.limit, offset=query.offset + query.limit)

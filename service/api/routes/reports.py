@@ -1,0 +1,66 @@
+"""A run's report, as JSON or as one HTML file; never measured again, only told."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from service.api.context import Here, RunId
+from service.api.edge import REPORT_POLICY
+from service.api.problems import ReportNotReady
+from service.api.routes.runs import PROBLEMS
+from service.api.schemas import ReportQuery
+from service.ports import RunRow
+from service.reports.html import render_html
+from service.reports.report import build_report
+
+router = APIRouter(tags=["reports"], responses=PROBLEMS)
+
+_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The report", "content": {"application/json": {}, "text/html": {}}}
+}
+
+
+@router.get("/runs/{run_id}/report", responses={**PROBLEMS, **_FORMS}, response_class=Response)
+def show_report(run_id: RunId, request: Request, query: Annotated[ReportQuery, Query()], here: Here) -> Response:
+    """The report in the form that `format` or, without it, `Accept` asks for; 409 while there is none."""
+    run = here.store.run(run_id)
+    record = here.store.record(run_id)
+    if record is None:
+        raise ReportNotReady(_why_not(run))
+    report = build_report(run, record, here.store.verdict(run_id))
+    if (query.format or preferred_form(request.headers.get("accept", ""))) == "html":
+        headers = {"Content-Security-Policy": REPORT_POLICY, "Vary": "Accept"}
+        return Response(render_html(report), media_type="text/html; charset=utf-8", headers=headers)
+    return JSONResponse(report, headers={"Vary": "Accept"})
+
+
+def preferred_form(accept: str) -> Literal["json", "html"]:
+    """HTML when the header prefers it, as a browser's does, by quality and then by order; JSON otherwise."""
+    ranges = []
+    for place, part in enumerate(accept.split(",")):
+        media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        quality = next((_quality(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
+        ranges.append((-quality, place, media_type))
+    for refused, _, media_type in sorted(ranges):
+        if refused == 0 or media_type in ("application/json", "*/*", "application/*"):
+            return "json"
+        if media_type in ("text/html", "application/xhtml+xml", "text/*"):
+            return "html"
+    return "json"
+
+
+def _quality(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return value if 0 <= value <= 1 else 0.0
+
+
+def _why_not(run: RunRow) -> str:
+    if run.state in ("queued", "running"):
+        return f"run {run.id} is {run.state}; ask again when it is finished"
+    return f"run {run.id} is {run.state} and left no record; {run.error_message or 'start it again'}"

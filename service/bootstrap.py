@@ -1,0 +1,153 @@
+"""The only file that chooses concrete classes: which store, differ, executor and subjects, from the settings."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI
+
+from service.api.app import create_app
+from service.api.catalog import Catalog, DatasetEntry, DeviceEntry, SubjectEntry
+from service.differs.numpy_differ import NumpyDiffer
+from service.executors.local import LocalExecutor
+from service.parity.identity import ENTROPY_BYTES, new_run_id
+from service.parity.plan import Plan
+from service.parity.policy import Policy
+from service.pipeline import Toolkit, carry_out
+from service.ports import Clock, Differ, Oracle, ProgressListener, RunRow, RunStore, Subject
+from service.settings import Settings
+from service.store.connection import make_engine
+from service.store.migrate import current_revision, head_revision, migrate
+from service.store.sql import SqlRunStore
+from service.subjects.datasets import check_dataset, dataset_entries, load_dataset
+from service.subjects.devices import array_module, find_devices, resolve_device
+from service.subjects.legacy import changed_frozen_files
+from service.subjects.oracle import Float64Oracle
+from service.subjects.registry import check_subjects, registered_subjects
+from service.telemetry.environment import describe_environment, package_version
+from service.worker import Worker
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def open_store(settings: Settings) -> RunStore:
+    """The run store at the settings' address, migrated first where the settings allow it, and known to be usable."""
+    if settings.migrates_itself():
+        migrate(settings.database_url)
+    store = SqlRunStore(make_engine(settings.database_url))
+    store.check_ready()
+    return store
+
+
+def migrate_database(settings: Settings) -> str:
+    """Bring the database to this version's revision and return it."""
+    return migrate(settings.database_url)
+
+
+def database_revisions(settings: Settings) -> tuple[str | None, str]:
+    """The database's revision and this version's; raises `StoreUnavailable` where there is no database."""
+    return current_revision(settings.database_url), head_revision()
+
+
+def check_plan(plan: Plan) -> Plan:
+    """Raise `InvalidRequest` for values out of range, unknown names and a device that is not here."""
+    plan.validate()
+    check_subjects(plan)
+    check_dataset(plan.dataset)
+    resolve_device(plan.device)
+    return plan
+
+
+def submit(store: RunStore, clock: Clock, plan: Plan, policy: Policy) -> RunRow:
+    """A new queued run."""
+    now = clock.now()
+    return store.create_run(new_run_id(now, secrets.token_bytes(ENTROPY_BYTES)), plan, policy, now)
+
+
+def make_executor(settings: Settings, store: RunStore, clock: Clock) -> LocalExecutor:
+    """Runs in spawned processes on this machine."""
+    return LocalExecutor(store, clock, partial(carry_out_in_child, settings))
+
+
+def make_worker(settings: Settings, store: RunStore) -> Worker:
+    """A worker named after this host and process."""
+    clock = SystemClock()
+    return Worker(store, make_executor(settings, store, clock), clock, f"{socket.gethostname()}:{os.getpid()}")
+
+
+def make_app(settings: Settings, store: RunStore) -> FastAPI:
+    """The API and the pages."""
+    return create_app(
+        store, make_catalog(), SystemClock(), version=package_version("lockstep") or "0", hosts=settings.allowed_hosts
+    )
+
+
+def make_catalog() -> Catalog:
+    """What a request may name."""
+    devices = find_devices()
+    described = zip(devices.names, devices.descriptions, strict=True)
+    return Catalog(
+        subjects=tuple(SubjectEntry(s.name, s.description, s.kind) for s in registered_subjects().values()),
+        datasets=tuple(DatasetEntry(d.name, d.rows, d.description) for d in dataset_entries()),
+        devices=(
+            DeviceEntry("auto", f"the first of: {', '.join(devices.names)}"),
+            *(DeviceEntry(name, description) for name, description in described),
+        ),
+    )
+
+
+def carry_out_in_child(settings: Settings, run_id: str, listener: ProgressListener) -> None:
+    """Entry of the spawned process: its own store, its own devices."""
+    store = SqlRunStore(make_engine(settings.database_url))
+    try:
+        carry_out(run_id, store, toolkit(), SystemClock(), listener)
+    finally:
+        store.close()
+
+
+def toolkit() -> Toolkit:
+    """The parts that a dual run is made of."""
+    return Toolkit(
+        dataset=load_dataset,
+        subject=_subject,
+        oracle=_oracle,
+        differ=_differ,
+        environment=_environment,
+        changed_frozen_files=changed_frozen_files,
+    )
+
+
+def _subject(name: str, plan: Plan) -> Subject:
+    return registered_subjects()[name].factory(plan)
+
+
+def _oracle(plan: Plan) -> Oracle:
+    return Float64Oracle(plan, array_module(resolve_device(plan.device)))
+
+
+def _differ(plan: Plan) -> Differ:
+    device = resolve_device(plan.device)
+    if device == "cpu":
+        return NumpyDiffer()
+    from service.differs.cupy_differ import CupyDiffer
+
+    return CupyDiffer(device)
+
+
+def _environment(plan: Plan) -> Mapping[str, Any]:
+    return describe_environment(resolve_device(plan.device))

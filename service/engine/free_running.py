@@ -1,0 +1,199 @@
+"""The free-running phase: both sides train on their own from one state; perturbed references show what rounding does.
+
+The band comes from K reference trainings whose weights are moved by up to 4 units in the last place after every step:
+perturbing only the start is not enough, because a flipped LeakyReLU sign makes the difference jump.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine.batches import Batches, Ledger
+from service.engine.observer import Observer, SubjectTrouble, attempt
+from service.engine.synchronized import state_digest
+from service.parity.plan import Plan
+from service.parity.record import SIDES, BandMember, BatchLedger, FreeRunningEvidence, Side, StepLosses, Trouble
+from service.ports import Clock, State, Subject
+
+PHASE = "free_running"
+PERTURBATION_ULPS = 4
+_ROWS_AT_ONCE = 50
+_BAND_STREAM = 3
+
+
+@dataclass(slots=True)
+class _Seen:
+    losses: list[StepLosses] = field(default_factory=list)
+    steps: dict[Side, int] = field(default_factory=lambda: {"reference": 0, "candidate": 0})
+    weight_steps: list[int] = field(default_factory=list)
+    distances: list[float] = field(default_factory=list)
+    reference_weights: list[State] = field(default_factory=list)
+    members: list[BandMember] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    candidate_start: str = ""
+
+
+class FreeRunningPhase:
+    """Runs the phase once. After `train()` both subjects hold their trained weights; `band()` uses the reference up."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        subjects: Mapping[Side, Subject],
+        batches: Batches,
+        observer: Observer,
+        clock: Clock,
+    ) -> None:
+        self._plan, self._subjects, self._batches = plan, subjects, batches
+        self._observer, self._clock = observer, clock
+        self._seen = _Seen()
+        self._seconds = 0.0
+        self._start = ""
+        self._window = plan.band_window()
+        self._weigh_at = frozenset(plan.weight_steps())
+
+    def train(self, initial_state: State) -> BatchLedger:
+        """Train both sides from `initial_state`, the same batches in the same order."""
+        began = self._clock.monotonic()
+        self._start = state_digest(initial_state)
+        ledger = Ledger(PHASE, self._batches.steps)
+        try:
+            for side in SIDES:
+                self._load(side, initial_state)
+            candidate = self._subjects["candidate"]
+            state = attempt("candidate", PHASE, None, "state", candidate.state)
+            self._seen.candidate_start = state_digest(state)
+            self._train(ledger)
+        except SubjectTrouble as stop:
+            self._seen.troubles.append(stop.trouble)
+        self._seconds += self._clock.monotonic() - began
+        return ledger.close()
+
+    def band(self, initial_state: State) -> None:
+        """Train the perturbed references over the band's window."""
+        began = self._clock.monotonic()
+        try:
+            for member in range(self._plan.free_running.band_runs):
+                self._seen.members.append(self._member(member, initial_state))
+        except SubjectTrouble as stop:
+            self._seen.troubles.append(stop.trouble)
+        self._seconds += self._clock.monotonic() - began
+
+    def evidence(self) -> FreeRunningEvidence:
+        """What was seen so far."""
+        seen = self._seen
+        return FreeRunningEvidence(
+            expected_steps=self._plan.training.steps,
+            reference_steps=seen.steps["reference"],
+            candidate_steps=seen.steps["candidate"],
+            reference_start_digest=self._start,
+            candidate_start_digest=seen.candidate_start,
+            weight_steps=tuple(seen.weight_steps),
+            candidate_weight_distances=tuple(seen.distances),
+            members=tuple(seen.members),
+            losses=tuple(seen.losses),
+            troubles=tuple(seen.troubles),
+            seconds=self._seconds,
+        )
+
+    def _train(self, ledger: Ledger) -> None:
+        pending: list[StepLosses] = []
+        try:
+            for step, batch in enumerate(self._batches):
+                ledger.planned(batch)
+                losses: dict[Side, float] = {}
+                for side in SIDES:
+                    losses[side] = self._step(side, step, batch)
+                    ledger.used(side, batch)
+                    self._seen.steps[side] += 1
+                pending.append(StepLosses(PHASE, step, losses["reference"], losses["candidate"]))
+                if self._weighs(step):
+                    self._weigh(step)
+                if len(pending) == _ROWS_AT_ONCE:
+                    self._hand_over(pending)
+                self._observer.progress(PHASE, step + 1, self._batches.steps, "training both sides")
+        finally:
+            self._hand_over(pending)
+
+    def _hand_over(self, pending: list[StepLosses]) -> None:
+        self._seen.losses.extend(pending)
+        rows = list(pending)
+        pending.clear()
+        self._observer.losses(rows)
+
+    def _step(self, side: Side, step: int, batch: NDArray[np.float32]) -> float:
+        subject = self._subjects[side]
+        return float(attempt(side, PHASE, step, "train_step", lambda: subject.train_step(batch)).loss)
+
+    def _load(self, side: Side, state: State) -> None:
+        subject = self._subjects[side]
+        attempt(side, PHASE, None, "load_state", lambda: subject.load_state(state))
+
+    def _weighs(self, step: int) -> bool:
+        return step in self._weigh_at
+
+    def _weigh(self, step: int) -> None:
+        reference = attempt("reference", PHASE, step, "state", self._subjects["reference"].state)
+        candidate = attempt("candidate", PHASE, step, "state", self._subjects["candidate"].state)
+        self._seen.weight_steps.append(step)
+        self._seen.reference_weights.append(reference)
+        self._seen.distances.append(attempt("candidate", PHASE, step, "state", lambda: distance(candidate, reference)))
+
+    def _member(self, member: int, initial_state: State) -> BandMember:
+        rng = np.random.default_rng((self._plan.seed, _BAND_STREAM, member))
+        reference = self._subjects["reference"]
+        self._load("reference", initial_state)
+        losses: list[float] = []
+        distances: list[float] = []
+        moved = 1.0
+        total = self._plan.free_running.band_runs * self._window
+        for step, batch in zip(range(self._window), self._batches, strict=False):
+            losses.append(self._step("reference", step, batch))
+            state = attempt("reference", PHASE, step, "state", reference.state)
+            perturbed, share = perturb(state, rng)
+            moved = min(moved, share)
+            if self._weighs(step) and len(distances) < len(self._seen.reference_weights):
+                distances.append(distance(perturbed, self._seen.reference_weights[len(distances)]))
+            self._load("reference", perturbed)
+            done = member * self._window + step + 1
+            self._observer.progress(PHASE, done, total, f"perturbed reference {member + 1}")
+        return BandMember(tuple(losses), tuple(distances), moved)
+
+
+def perturb(
+    state: State, rng: np.random.Generator, ulps: int = PERTURBATION_ULPS
+) -> tuple[dict[str, NDArray[np.generic]], float]:
+    """Move every element by a whole number of its own units in the last place, from -ulps to +ulps.
+
+    Returns the new state and the smallest share of an array's elements that really changed.
+    """
+    moved_state: dict[str, NDArray[np.generic]] = {}
+    smallest = 1.0
+    for name, array in state.items():
+        count = rng.integers(-ulps, ulps + 1, size=array.shape, dtype=np.int8)
+        moved = array + count.astype(array.dtype) * np.spacing(array)
+        if array.size:
+            smallest = min(smallest, float(np.count_nonzero(moved != array)) / array.size)
+        moved_state[name] = moved
+    return moved_state, smallest
+
+
+def distance(state: State, reference: State) -> float:
+    """Relative L2 distance of all arrays together: ||a - b|| / ||b||, in float64; 0 when equal."""
+    if state.keys() != reference.keys():
+        raise ValueError(f"the states differ in their arrays: {sorted(state)} and {sorted(reference)}")
+    square = square_reference = 0.0
+    for name, base in reference.items():
+        if state[name].shape != base.shape:
+            raise ValueError(f"{name} has shape {state[name].shape}; expected {base.shape}")
+        flat = base.astype(np.float64).reshape(-1)
+        difference = state[name].astype(np.float64).reshape(-1) - flat
+        square += float(difference @ difference)
+        square_reference += float(flat @ flat)
+    if square == 0:
+        return 0.0
+    return float(np.sqrt(square / square_reference)) if square_reference else float("inf")

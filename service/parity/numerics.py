@@ -1,0 +1,294 @@
+"""The numeric checks: synchronized error ratios, signs, the perturbation band; and the first divergence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from service.parity.envelope import BandSeries, loss_band, weights_band
+from service.parity.policy import Policy
+from service.parity.record import (
+    SIDES,
+    FreeRunningEvidence,
+    RunRecord,
+    Side,
+    SubjectInfo,
+    SynchronizedEvidence,
+    TapDiff,
+    Trouble,
+)
+from service.parity.tolerance import TapSummary, nonfinite, step_ratio, summarise_taps
+from service.parity.verdict import CheckOutcome, CheckResult, FirstDivergence
+
+
+def check_synchronized(record: RunRecord, policy: Policy) -> CheckResult:
+    """Is every tap of the candidate as close to the exact answer as the reference's, at every compared step?"""
+    name = "numerics.synchronized"
+    evidence = record.synchronized
+    if evidence is None:
+        return absent_phase(name, record, "synchronized")
+    stopped = _stopped(name, evidence.troubles, evidence.reference_start_digest, evidence.candidate_start_digest)
+    if stopped:
+        return stopped
+    incomplete = _incomplete(evidence)
+    if incomplete:
+        return CheckResult(name, "inconclusive", incomplete)
+    broken = _first_nonfinite(evidence.diffs)
+    if broken:
+        side, diff = broken
+        count = nonfinite(diff)[0 if side == "reference" else 1]
+        message = f"{diff.tap} holds {count} NaN or Inf in the {side} at step {diff.step}"
+        return CheckResult(name, _blame(side), message)
+    summaries = summarise_taps(evidence.diffs, policy)
+    if any(summary.error_ratio is None for summary in summaries):
+        taps = ", ".join(summary.tap for summary in summaries if summary.error_ratio is None)
+        return CheckResult(name, "inconclusive", f"no error could be measured for {taps}")
+    worst = max(summaries, key=_ratio)
+    ok = _ratio(worst) <= policy.error_ratio
+    above = sum(not _ratio(summary) <= policy.error_ratio for summary in summaries)
+    detail = f"{evidence.comparisons} comparisons of {len(summaries)} taps at {len(evidence.compared_steps)} steps"
+    if ok:
+        message = f"every tap is as close to the float64 oracle as the reference's: worst {worst.tap}; {detail}"
+    else:
+        message = (
+            f"{above} of {len(summaries)} taps are farther from the float64 oracle than rounding explains: "
+            f"worst {worst.tap} at step {worst.worst_step}; {detail}"
+        )
+    identical = sum(summary.mismatches == 0 for summary in summaries)
+    return CheckResult(
+        name,
+        "pass" if ok else "fail",
+        message,
+        value=_ratio(worst),
+        limit=policy.error_ratio,
+        unit="error ratio",
+        evidence={"worst_tap": worst.tap, "taps_over_limit": above, "bit_equal_taps": identical},
+    )
+
+
+def check_sign_disagreements(record: RunRecord, policy: Policy) -> CheckResult:
+    """Does rounding excuse each unit whose LeakyReLU sign is not the oracle's?"""
+    name = "numerics.sign_disagreements"
+    evidence = record.synchronized
+    if evidence is None:
+        return absent_phase(name, record, "synchronized")
+    wanted = {(step, tap, side) for step in evidence.expected_steps for tap in evidence.sign_taps for side in SIDES}
+    seen = [(sign.step, sign.tap, sign.side) for sign in evidence.signs]
+    if not wanted or len(seen) != len(wanted) or set(seen) != wanted:
+        return CheckResult(name, "inconclusive", f"signs were compared {len(seen)} of {len(wanted)} times")
+    flips = {side: sum(s.flips for s in evidence.signs if s.side == side) for side in ("reference", "candidate")}
+    units = sum(s.elements for s in evidence.signs if s.side == "candidate")
+    worst: dict[str, float] = {}
+    for sign in evidence.signs:
+        if sign.worst_excess is not None:
+            worst[sign.side] = _worse(worst.get(sign.side, 0.0), sign.worst_excess)
+    counts = f"{flips['candidate']} of {units} units flipped in the candidate, {flips['reference']} in the reference"
+    result = CheckResult(
+        name,
+        "pass",
+        f"{counts}; rounding excuses each" if any(flips.values()) else f"{counts}",
+        value=worst.get("candidate", 0.0),
+        limit=policy.sign_bound,
+        unit="times the rounding bound",
+        evidence={"candidate_flips": flips["candidate"], "reference_flips": flips["reference"], "units": units},
+    )
+    if not worst.get("reference", 0.0) <= policy.sign_bound:
+        return replace(
+            result, outcome="inconclusive", message=f"{counts}; the reference's own flips are beyond rounding"
+        )
+    if not worst.get("candidate", 0.0) <= policy.sign_bound:
+        where = next(s for s in evidence.signs if s.side == "candidate" and _beyond(s.worst_excess, policy.sign_bound))
+        return replace(
+            result, outcome="fail", message=f"{counts}; beyond rounding first in {where.tap} at step {where.step}"
+        )
+    return result
+
+
+def check_free_running(record: RunRecord, policy: Policy) -> CheckResult:
+    """Does the candidate's own training stay within what rounding does to the reference's?"""
+    name = "numerics.free_running"
+    evidence = record.free_running
+    if evidence is None:
+        return absent_phase(name, record, "free_running")
+    stopped = _stopped(name, evidence.troubles, evidence.reference_start_digest, evidence.candidate_start_digest)
+    if stopped:
+        return stopped
+    broken = _broken_losses(evidence)
+    if broken:
+        side, step = broken
+        return CheckResult(name, _blame(side), f"the {side}'s loss at step {step} is NaN, Inf or missing")
+    problem = _unusable_band(record, evidence)
+    if problem:
+        return CheckResult(name, "inconclusive", problem)
+    loss, weights = loss_band(evidence, policy), weights_band(evidence, policy)
+    worst = _worse(loss.worst or 0.0, weights.worst or 0.0)
+    ok = worst <= policy.band
+    left = _left(loss, weights, policy)
+    last = evidence.losses[-1]
+    finals = f"final losses {last.reference:.6g} and {last.candidate:.6g}"
+    window = f"{len(loss.steps)} steps, {len(evidence.members)} perturbed references"
+    if ok:
+        message = f"loss and weights stay within the perturbation band ({window}); {finals}"
+    else:
+        what = "the weights leave" if left and left[1] == "weights" else "the loss leaves"
+        message = f"{what} the perturbation band at step {left[0] if left else '?'} ({window}); {finals}"
+    return CheckResult(
+        name,
+        "pass" if ok else "fail",
+        message,
+        value=worst,
+        limit=policy.band,
+        unit="widths of the band",
+        evidence={"loss": loss.worst, "weights": weights.worst, "left_at": left[0] if left else None},
+    )
+
+
+def first_divergence(record: RunRecord, policy: Policy) -> FirstDivergence | None:
+    """The earliest step, and in it the earliest tap in dataflow order, that rounding does not explain."""
+    candidate = record.subjects.get("candidate")
+    evidence = record.synchronized
+    if evidence is not None:
+        found = min(_divergences(evidence, policy), default=None)
+        if found:
+            step, _, tap, ratio = found
+            value = None if math.isnan(ratio) else ratio
+            return FirstDivergence("synchronized", step, tap, value, source_of(tap, candidate))
+    if record.free_running is not None:
+        loss = loss_band(record.free_running, policy)
+        weights = weights_band(record.free_running, policy)
+        left = _left(loss, weights, policy)
+        if left:
+            step, what = left
+            series = loss if what == "loss" else weights
+            ratio = series.ratio[series.steps.index(step)]
+            tap = "loss.value" if what == "loss" else "update"
+            return FirstDivergence("free_running", step, tap, ratio, source_of(tap, candidate))
+    return None
+
+
+def source_of(tap: str, subject: SubjectInfo | None) -> str | None:
+    """The function and rung that computes `tap`: the longest prefix that the subject names."""
+    if subject is None:
+        return None
+    matching = [prefix for prefix in subject.sources if tap.startswith(prefix)]
+    return subject.sources[max(matching, key=len)] if matching else None
+
+
+def absent_phase(name: str, record: RunRecord, phase: str) -> CheckResult:
+    """The outcome of a check whose phase left no evidence."""
+    if phase not in record.plan.phases:
+        return CheckResult(name, "not_measured", f"the plan does not ask for the {phase} phase")
+    trouble = next(iter(record.troubles), None)
+    if trouble is not None:
+        return CheckResult(name, _blame(trouble.side), trouble.message)
+    return CheckResult(name, "inconclusive", f"the {phase} phase did not end")
+
+
+def _stopped(
+    name: str, troubles: tuple[Trouble, ...], reference_start: str, candidate_start: str
+) -> CheckResult | None:
+    """Trouble decides before any number does; the reference's first, since without it nothing can be judged."""
+    for side in SIDES:
+        first = next((trouble for trouble in troubles if trouble.side == side), None)
+        if first is not None:
+            count = sum(trouble.side == side for trouble in troubles)
+            where = "" if first.step is None else f" at step {first.step}"
+            more = f" ({count} such observations)" if count > 1 else ""
+            return CheckResult(name, _blame(side), f"{first.message}{where}{more}")
+    if reference_start != candidate_start:
+        return CheckResult(name, "fail", "the candidate did not start from the reference's state: their digests differ")
+    return None
+
+
+def _incomplete(evidence: SynchronizedEvidence) -> str | None:
+    """Coverage: every expected step with every expected tap, exactly once."""
+    if not evidence.diffs:
+        return "nothing was compared"
+    seen = [(diff.step, diff.tap) for diff in evidence.diffs]
+    wanted = {(step, tap) for step in evidence.expected_steps for tap in evidence.expected_taps}
+    missing = wanted - set(seen)
+    if missing:
+        step, tap = min(missing)
+        return f"{len(missing)} of {len(wanted)} comparisons are missing, e.g. {tap} at step {step}"
+    if len(seen) != len(wanted):
+        return f"{len(seen)} comparisons are recorded where {len(wanted)} were expected"
+    empty = next((diff for diff in evidence.diffs if diff.stats.elements == 0), None)
+    return f"{empty.tap} at step {empty.step} has no elements" if empty else None
+
+
+def _first_nonfinite(diffs: tuple[TapDiff, ...]) -> tuple[Side, TapDiff] | None:
+    for diff in sorted(diffs, key=lambda d: (d.step, d.position)):
+        reference, candidate = nonfinite(diff)
+        if reference:
+            return "reference", diff
+        if candidate:
+            return "candidate", diff
+    return None
+
+
+def _divergences(evidence: SynchronizedEvidence, policy: Policy) -> Iterator[tuple[int, int, str, float]]:
+    taps = evidence.expected_taps
+    for trouble in evidence.troubles:
+        if trouble.side == "candidate" and trouble.step is not None:
+            tap = trouble.tap or "train_step"
+            yield trouble.step, taps.index(tap) if tap in taps else len(taps), tap, math.nan
+    for diff in evidence.diffs:
+        ratio = step_ratio(diff, policy)
+        if nonfinite(diff)[1] or ratio is None:
+            yield diff.step, diff.position, diff.tap, math.nan
+        elif not ratio <= policy.error_ratio:
+            yield diff.step, diff.position, diff.tap, ratio
+
+
+def _broken_losses(evidence: FreeRunningEvidence) -> tuple[Side, int] | None:
+    for row in evidence.losses:
+        if row.reference is None or not math.isfinite(row.reference):
+            return "reference", row.step
+        if row.candidate is None or not math.isfinite(row.candidate):
+            return "candidate", row.step
+    return None
+
+
+def _unusable_band(record: RunRecord, evidence: FreeRunningEvidence) -> str | None:
+    spec = record.plan.free_running
+    window = record.plan.band_window()
+    steps = [row.step for row in evidence.losses]
+    if steps != list(range(evidence.expected_steps)):
+        return f"{len(steps)} of {evidence.expected_steps} steps have both losses"
+    if len(evidence.members) != spec.band_runs or any(len(m.losses) != window for m in evidence.members):
+        return "the perturbation band is incomplete"
+    wanted = record.plan.weight_steps()
+    lengths = {len(evidence.candidate_weight_distances), *(len(m.weight_distances) for m in evidence.members)}
+    if evidence.weight_steps != wanted or lengths != {len(wanted)}:
+        return "the weights were not compared at every step where they should have been"
+    if any(not member.moved_fraction > 0 for member in evidence.members):
+        return "a perturbation moved nothing, so the band says nothing"
+    values = [v for member in evidence.members for v in (*member.losses, *member.weight_distances)]
+    if not all(math.isfinite(value) for value in values):
+        return "a perturbed reference gave NaN or Inf"
+    return None
+
+
+def _left(loss: BandSeries, weights: BandSeries, policy: Policy) -> tuple[int, str] | None:
+    found = [(step, what) for series, what in ((loss, "loss"), (weights, "weights"))
+             if (step := series.left_at(policy.band)) is not None]  # fmt: skip
+    return min(found, default=None)
+
+
+def _ratio(summary: TapSummary) -> float:
+    return math.nan if summary.error_ratio is None else summary.error_ratio
+
+
+def _worse(a: float, b: float) -> float:
+    """The larger; NaN if either is."""
+    return math.nan if math.isnan(a) or math.isnan(b) else max(a, b)
+
+
+def _beyond(excess: float | None, bound: float) -> bool:
+    return excess is not None and not excess <= bound
+
+
+def _blame(side: Side) -> CheckOutcome:
+    """The candidate's trouble is a failure; the reference's leaves nothing to judge by."""
+    return "fail" if side == "candidate" else "inconclusive"

@@ -1,0 +1,52 @@
+"""What should have been compared and what was: a verdict on half of the steps must not look like one on all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.parity.plan import Plan
+from service.parity.record import RunRecord
+
+
+def coverage(plan: Plan, record: RunRecord | None) -> dict[str, Any]:
+    """Comparisons (one tap at one step), steps, taps, band members and batches; `None`: not known, or not planned."""
+    synchronized = record.synchronized if record else None
+    steps = len(plan.synchronized_steps()) if "synchronized" in plan.phases else None
+    taps = len(synchronized.expected_taps) if synchronized else None
+    return {
+        "expected": taps * len(synchronized.expected_steps) if synchronized and taps is not None else None,
+        "compared": synchronized.comparisons if synchronized else 0,
+        "taps_expected": taps,
+        "taps_compared": len({diff.tap for diff in synchronized.diffs}) if synchronized else 0,
+        "steps_expected": steps,
+        "steps_compared": len(synchronized.compared_steps) if synchronized else 0,
+        "witness": synchronized.witness if synchronized else None,
+        **_free_running(plan, record),
+        **_batches(record),
+    }
+
+
+def _free_running(plan: Plan, record: RunRecord | None) -> Mapping[str, Any]:
+    planned = "free_running" in plan.phases
+    seen = record.free_running if record else None
+    return {
+        "free_running_steps_expected": plan.training.steps if planned else None,
+        "free_running_steps_reference": seen.reference_steps if seen else 0,
+        "free_running_steps_candidate": seen.candidate_steps if seen else 0,
+        "band_runs_expected": plan.free_running.band_runs if planned else None,
+        "band_runs": len(seen.members) if seen else 0,
+        "band_steps_expected": plan.band_window() if planned else None,
+        "weight_steps_expected": len(plan.weight_steps()) if planned else None,
+        "weight_steps_compared": len(seen.candidate_weight_distances) if seen else 0,
+    }
+
+
+def _batches(record: RunRecord | None) -> Mapping[str, Any]:
+    integrity = record.integrity if record else None
+    ledgers = integrity.batches if integrity else ()
+    return {
+        "batches_expected": sum(ledger.expected for ledger in ledgers) if integrity else None,
+        "batches_reference": sum(ledger.reference_count for ledger in ledgers),
+        "batches_candidate": sum(ledger.candidate_count for ledger in ledgers),
+    }

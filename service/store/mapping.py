@@ -1,0 +1,198 @@
+"""Rows of the tables to values of the ports and back. The names of columns and fields are the same on purpose."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from service.parity.plan import Plan
+from service.parity.policy import Policy
+from service.parity.record import DiffStats, StepLosses, TapDiff
+from service.parity.verdict import CheckResult, Verdict
+from service.ports import Progress, RunRow
+from service.store.codec import decode, encode
+
+
+def new_run_columns(row: RunRow) -> dict[str, Any]:
+    """Every column of a new run."""
+    return {
+        "id": row.id,
+        "reference": row.plan.reference,
+        "candidate": row.plan.candidate,
+        "created_at": row.created_at,
+        "plan_digest": row.plan.digest(),
+        "plan": encode(row.plan),
+        "policy": encode(row.policy),
+        **changing_columns(row),
+    }
+
+
+def changing_columns(row: RunRow) -> dict[str, Any]:
+    """The columns of a run that a change of state or progress may touch."""
+    progress = row.progress
+    return {
+        "state": row.state,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
+        "outcome": row.outcome,
+        "summary": row.summary,
+        "error_code": row.error_code,
+        "error_message": row.error_message,
+        "progress_phase": progress.phase if progress else None,
+        "progress_done": int(progress.done) if progress else None,
+        "progress_total": int(progress.total) if progress else None,
+        "progress_message": progress.message if progress else None,
+        "cancel_requested": row.cancel_requested,
+        "worker": row.worker,
+    }
+
+
+def run_row(columns: RowMapping) -> RunRow:
+    progress = None
+    if columns["progress_phase"] is not None:
+        progress = Progress(
+            phase=columns["progress_phase"],
+            done=columns["progress_done"],
+            total=columns["progress_total"],
+            message=columns["progress_message"],
+        )
+    return RunRow(
+        id=columns["id"],
+        state=columns["state"],
+        plan=decode(Plan, columns["plan"]),
+        policy=decode(Policy, columns["policy"]),
+        created_at=columns["created_at"],
+        started_at=columns["started_at"],
+        finished_at=columns["finished_at"],
+        outcome=columns["outcome"],
+        summary=columns["summary"],
+        error_code=columns["error_code"],
+        error_message=columns["error_message"],
+        progress=progress,
+        cancel_requested=columns["cancel_requested"],
+        worker=columns["worker"],
+    )
+
+
+def step_columns(run_id: str, row: StepLosses) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "phase": row.phase,
+        "step": int(row.step),
+        "reference_loss": row.reference,
+        "candidate_loss": row.candidate,
+    }
+
+
+def step_losses(columns: RowMapping) -> StepLosses:
+    return StepLosses(
+        phase=columns["phase"],
+        step=columns["step"],
+        reference=columns["reference_loss"],
+        candidate=columns["candidate_loss"],
+    )
+
+
+def diff_columns(run_id: str, row: TapDiff) -> dict[str, Any]:
+    """Counts go through int(): SQLite's driver would write a NumPy integer as raw bytes."""
+    stats = row.stats
+    return {
+        "run_id": run_id,
+        "phase": row.phase,
+        "step": int(row.step),
+        "position": int(row.position),
+        "tap": row.tap,
+        "shape": _index_text(row.shape),
+        "dtype": row.dtype,
+        "elements": int(stats.elements),
+        "reference_nan": int(stats.reference_nan),
+        "reference_inf": int(stats.reference_inf),
+        "candidate_nan": int(stats.candidate_nan),
+        "candidate_inf": int(stats.candidate_inf),
+        "mismatches": int(stats.mismatches),
+        "max_abs": stats.max_abs,
+        "rms": stats.rms,
+        "cosine": stats.cosine,
+        "max_ulp": stats.max_ulp,
+        "worst_index": _index_text(stats.worst_index),
+        "reference_error": stats.reference_error,
+        "candidate_error": stats.candidate_error,
+        "reference_error_rms": stats.reference_error_rms,
+        "candidate_error_rms": stats.candidate_error_rms,
+        "candidate_worst_index": _index_text(stats.candidate_worst_index),
+        "oracle_scale": stats.oracle_scale,
+        "floor_scale": row.floor_scale,
+    }
+
+
+def tap_diff(columns: RowMapping) -> TapDiff:
+    return TapDiff(
+        phase=columns["phase"],
+        step=columns["step"],
+        position=columns["position"],
+        tap=columns["tap"],
+        shape=tuple(json.loads(columns["shape"])),
+        dtype=columns["dtype"],
+        stats=DiffStats(
+            elements=columns["elements"],
+            reference_nan=columns["reference_nan"],
+            reference_inf=columns["reference_inf"],
+            candidate_nan=columns["candidate_nan"],
+            candidate_inf=columns["candidate_inf"],
+            mismatches=columns["mismatches"],
+            max_abs=columns["max_abs"],
+            rms=columns["rms"],
+            cosine=columns["cosine"],
+            max_ulp=columns["max_ulp"],
+            worst_index=_index(columns["worst_index"]),
+            reference_error=columns["reference_error"],
+            candidate_error=columns["candidate_error"],
+            reference_error_rms=columns["reference_error_rms"],
+            candidate_error_rms=columns["candidate_error_rms"],
+            candidate_worst_index=_index(columns["candidate_worst_index"]),
+            oracle_scale=columns["oracle_scale"],
+        ),
+        floor_scale=columns["floor_scale"],
+    )
+
+
+def check_columns(run_id: str, verdict: Verdict) -> list[dict[str, Any]]:
+    return [
+        {
+            "run_id": run_id,
+            "position": position,
+            "name": check.name,
+            "outcome": check.outcome,
+            "required": bool(check.required),
+            "value": check.value,
+            "limit": check.limit,
+            "unit": check.unit,
+            "message": check.message,
+            "evidence": encode(check.evidence),
+        }
+        for position, check in enumerate(verdict.checks)
+    ]
+
+
+def check_result(columns: RowMapping) -> CheckResult:
+    return CheckResult(
+        name=columns["name"],
+        outcome=columns["outcome"],
+        message=columns["message"],
+        required=columns["required"],
+        value=columns["value"],
+        limit=columns["limit"],
+        unit=columns["unit"],
+        evidence=decode(dict, columns["evidence"]),
+    )
+
+
+def _index_text(index: Sequence[int] | None) -> str | None:
+    return None if index is None else str([int(part) for part in index])
+
+
+def _index(text: str | None) -> tuple[int, ...] | None:
+    return None if text is None else tuple(json.loads(text))

@@ -1,0 +1,178 @@
+"""The run store without a database, for tests and for a run that nobody will look up again.
+
+It keeps what the database store keeps, documents as text included, so that a value which only memory could hold is
+noticed in the quickest test.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from service.parity.plan import Plan
+from service.parity.policy import Policy
+from service.parity.record import RunRecord, StepLosses, TapDiff
+from service.parity.verdict import CheckResult, Verdict
+from service.ports import Progress, RunFilter, RunRow
+from service.store import transitions
+from service.store.codec import decode, decode_record, encode, encode_record
+
+
+@dataclass(slots=True)
+class _Kept:
+    row: RunRow
+    losses: dict[tuple[str, int], StepLosses] = field(default_factory=dict)
+    diffs: dict[tuple[str, int, int], TapDiff] = field(default_factory=dict)
+    record: str | None = None
+    verdict: str | None = None
+
+
+class MemoryRunStore:
+    """A `RunStore` that lives as long as its process; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Kept] = {}
+        self._turn = threading.Lock()
+
+    def create_run(self, run_id: str, plan: Plan, policy: Policy, created_at: datetime) -> RunRow:
+        own_policy = decode(Policy, encode(policy))
+        row = RunRow(run_id, "queued", plan, own_policy, transitions.utc(created_at))
+        with self._turn:
+            if run_id in self._runs:
+                raise transitions.exists_already(run_id)
+            self._runs[run_id] = _Kept(row)
+        return row
+
+    def run(self, run_id: str) -> RunRow:
+        with self._turn:
+            return self._kept(run_id).row
+
+    def runs(self, which: RunFilter) -> list[RunRow]:
+        with self._turn:
+            listed = [kept.row for _, kept in sorted(self._runs.items(), reverse=True) if _matches(kept.row, which)]
+        return listed[: max(which.limit, 0)]
+
+    def claim_next(self, worker: str, started_at: datetime) -> RunRow | None:
+        with self._turn:
+            queued = [run_id for run_id, kept in self._runs.items() if kept.row.state == "queued"]
+            if not queued:
+                return None
+            kept = self._runs[min(queued)]
+            kept.row = transitions.claim(kept.row, worker, started_at)
+            return kept.row
+
+    def claim(self, run_id: str, worker: str, started_at: datetime) -> RunRow:
+        with self._turn:
+            kept = self._kept(run_id)
+            kept.row = transitions.claim(kept.row, worker, started_at)
+            return kept.row
+
+    def report_progress(self, run_id: str, progress: Progress) -> bool:
+        with self._turn:
+            kept = self._kept(run_id)
+            kept.row = transitions.progress(kept.row, progress)
+            return transitions.should_stop(kept.row)
+
+    def request_cancel(self, run_id: str, at: datetime) -> RunRow:
+        with self._turn:
+            kept = self._kept(run_id)
+            kept.row = transitions.request_cancel(kept.row, at)
+            return kept.row
+
+    def add_losses(self, run_id: str, rows: Sequence[StepLosses]) -> None:
+        with self._turn:
+            losses = self._kept(run_id).losses
+            for row in rows:
+                losses.setdefault((row.phase, row.step), row)
+
+    def add_diffs(self, run_id: str, rows: Sequence[TapDiff]) -> None:
+        with self._turn:
+            diffs = self._kept(run_id).diffs
+            for row in rows:
+                diffs.setdefault((row.phase, row.step, row.position), row)
+
+    def save_record(self, run_id: str, record: RunRecord) -> None:
+        document = encode_record(record)
+        with self._turn:
+            self._kept(run_id).record = document
+
+    def record(self, run_id: str) -> RunRecord | None:
+        with self._turn:
+            kept = self._kept(run_id)
+            document, losses, diffs = kept.record, _ordered_losses(kept), _ordered_diffs(kept)
+        return None if document is None else decode_record(document, losses, diffs)
+
+    def finish(self, run_id: str, verdict: Verdict, at: datetime) -> RunRow:
+        document = encode(verdict)
+        with self._turn:
+            kept = self._kept(run_id)
+            kept.row = transitions.finish(kept.row, verdict, at)
+            kept.verdict = document
+            return kept.row
+
+    def fail(self, run_id: str, code: str, message: str, at: datetime) -> RunRow:
+        with self._turn:
+            kept = self._kept(run_id)
+            kept.row = transitions.fail(kept.row, code, message, at)
+            return kept.row
+
+    def mark_cancelled(self, run_id: str, at: datetime) -> RunRow:
+        with self._turn:
+            kept = self._kept(run_id)
+            kept.row = transitions.cancel(kept.row, at)
+            return kept.row
+
+    def verdict(self, run_id: str) -> Verdict | None:
+        with self._turn:
+            document = self._kept(run_id).verdict
+        return None if document is None else decode(Verdict, document)
+
+    def losses(self, run_id: str, phase: str | None, offset: int, limit: int) -> list[StepLosses]:
+        with self._turn:
+            ordered = _ordered_losses(self._kept(run_id))
+        found = [row for row in ordered if phase in (None, row.phase)]
+        return found[max(offset, 0) :][: max(limit, 0)]
+
+    def diffs(self, run_id: str, phase: str | None, tap: str | None, offset: int, limit: int) -> list[TapDiff]:
+        with self._turn:
+            ordered = _ordered_diffs(self._kept(run_id))
+        found = [row for row in ordered if phase in (None, row.phase) and tap in (None, row.tap)]
+        return found[max(offset, 0) :][: max(limit, 0)]
+
+    def checks(self, run_id: str) -> list[CheckResult]:
+        verdict = self.verdict(run_id)
+        return [] if verdict is None else list(verdict.checks)
+
+    def check_ready(self) -> None:
+        """Memory is always ready."""
+
+    def close(self) -> None:
+        """What was kept stays readable; there is nothing to give back."""
+
+    def _kept(self, run_id: str) -> _Kept:
+        if run_id not in self._runs:
+            raise transitions.not_found(run_id)
+        return self._runs[run_id]
+
+
+def _matches(row: RunRow, which: RunFilter) -> bool:
+    return (
+        which.state in (None, row.state)
+        and which.outcome in (None, row.outcome)
+        and which.reference in (None, row.plan.reference)
+        and which.candidate in (None, row.plan.candidate)
+        and (which.before is None or row.id < which.before)
+    )
+
+
+def _ordered_losses(kept: _Kept) -> list[StepLosses]:
+    return sorted(kept.losses.values(), key=lambda row: (transitions.phase_rank(row.phase), row.phase, row.step))
+
+
+def _ordered_diffs(kept: _Kept) -> list[TapDiff]:
+    return sorted(
+        kept.diffs.values(),
+        key=lambda row: (transitions.phase_rank(row.phase), row.phase, row.step, row.position),
+    )

@@ -1,0 +1,139 @@
+"""The tables. Every constraint has a name, so that a migration can change it on SQLite too.
+
+A run is one row. The rows that come by the thousand, losses and diffs, have tables of their own, typed column by
+column, so that they can be paged and queried; the rest of the record is one JSON document (see `codec`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from service.store.column_types import Identifier, Measured, Ulps, UtcTime, Words
+
+
+class Base(DeclarativeBase):
+    """Holds the metadata that migrations are compared with."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(referred_table_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  (read once by SQLAlchemy's metaclass)
+        str: Words,
+        float: Measured,
+        datetime: UtcTime,
+    }
+
+
+class Run(Base):
+    """One dual run. `reference` and `candidate` repeat the plan's, to be listed by; the documents come last, because
+    SQLite reads a row from its start."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        CheckConstraint("state IN ('queued', 'running', 'finished', 'failed', 'cancelled')", name="state"),
+        CheckConstraint("outcome IN ('PASS', 'FAIL', 'INCONCLUSIVE')", name="outcome"),
+        # By state and id: the oldest queued run is the first entry, and a listing by state reads backwards.
+        Index(None, "state", "id"),
+        Index(None, "outcome", "id"),
+        Index(None, "reference", "id"),
+        Index(None, "candidate", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    state: Mapped[str]
+    reference: Mapped[str]
+    candidate: Mapped[str]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    summary: Mapped[str | None]
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    progress_phase: Mapped[str | None]
+    progress_done: Mapped[int | None] = mapped_column(BigInteger)
+    progress_total: Mapped[int | None] = mapped_column(BigInteger)
+    progress_message: Mapped[str | None]
+    cancel_requested: Mapped[bool]
+    worker: Mapped[str | None]
+    plan_digest: Mapped[str]
+    plan: Mapped[str] = mapped_column(Text)
+    policy: Mapped[str] = mapped_column(Text)
+    verdict: Mapped[str | None] = mapped_column(Text)
+    record: Mapped[str | None] = mapped_column(Text)
+
+
+class Step(Base):
+    """The losses of one step."""
+
+    __tablename__ = "steps"
+
+    run_id: Mapped[str] = mapped_column(Identifier, ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
+    phase: Mapped[str] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    reference_loss: Mapped[float | None]
+    candidate_loss: Mapped[float | None]
+
+
+class Diff(Base):
+    """One tap compared at one step; shapes and indices are JSON lists of whole numbers."""
+
+    __tablename__ = "diffs"
+
+    run_id: Mapped[str] = mapped_column(Identifier, ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
+    phase: Mapped[str] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    tap: Mapped[str]
+    shape: Mapped[str] = mapped_column(Text)
+    dtype: Mapped[str]
+    elements: Mapped[int] = mapped_column(BigInteger)
+    reference_nan: Mapped[int] = mapped_column(BigInteger)
+    reference_inf: Mapped[int] = mapped_column(BigInteger)
+    candidate_nan: Mapped[int] = mapped_column(BigInteger)
+    candidate_inf: Mapped[int] = mapped_column(BigInteger)
+    mismatches: Mapped[int] = mapped_column(BigInteger)
+    max_abs: Mapped[float | None]
+    rms: Mapped[float | None]
+    cosine: Mapped[float | None]
+    max_ulp: Mapped[int | None] = mapped_column(Ulps)
+    worst_index: Mapped[str | None] = mapped_column(Text)
+    reference_error: Mapped[float | None]
+    candidate_error: Mapped[float | None]
+    reference_error_rms: Mapped[float | None]
+    candidate_error_rms: Mapped[float | None]
+    candidate_worst_index: Mapped[str | None] = mapped_column(Text)
+    oracle_scale: Mapped[float | None]
+    floor_scale: Mapped[float]
+
+
+class Check(Base):
+    """One check of a finished run's verdict."""
+
+    __tablename__ = "checks"
+    __table_args__ = (
+        CheckConstraint(
+            "outcome IN ('pass', 'fail', 'inconclusive', 'not_measured', 'not_applicable')",
+            name="outcome",
+        ),
+    )
+
+    run_id: Mapped[str] = mapped_column(Identifier, ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str]
+    outcome: Mapped[str]
+    required: Mapped[bool]
+    value: Mapped[float | None]
+    limit: Mapped[float | None]
+    unit: Mapped[str | None]
+    message: Mapped[str]
+    evidence: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,97 @@
+"""The frozen legacy autoencoder as a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from legacy import gpu_text_autoencoder, matrix_kernels
+from legacy.gpu_text_autoencoder import GPUTextAutoencoder
+from legacy.manifest import verify_manifest
+from service.parity.plan import MAX_BATCH_SIZE, Plan
+from service.parity.record import SubjectInfo
+from service.ports import Array, State, StepResult
+from service.subjects.description import describe
+from service.subjects.devices import array_module, resolve_device
+
+_CLASS = "legacy.gpu_text_autoencoder.GPUTextAutoencoder"
+SOURCES: Mapping[str, str] = {
+    "forward.": f"{_CLASS}.forward_gpu",
+    "loss.": f"{_CLASS}.mse_loss_gpu",
+    "backward.": f"{_CLASS}.backward_gpu_safe",
+    "update": f"{_CLASS}._clip_and_update",
+}
+
+
+def changed_frozen_files() -> tuple[str, ...]:
+    """One line for each legacy file that no longer has the digest of the manifest."""
+    return tuple(verify_manifest())
+
+
+class LegacySubject:
+    """Trains through `backward_gpu_safe`, the step inside the legacy `train_batch_*` methods.
+
+    Those run one more forward pass for a loss after the update, which overwrites the step's activations.
+    """
+
+    name = "legacy"
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._device = resolve_device(plan.device)
+        self._xp = array_module(self._device)
+        model = plan.model
+        self._model = GPUTextAutoencoder(
+            model.vector_length,
+            model.hidden_layers,
+            model.bottleneck,
+            model.alpha,
+            seed=plan.seed,
+            device=self._device,
+            max_batch_size=MAX_BATCH_SIZE,
+        )
+
+    def info(self) -> SubjectInfo:
+        return describe(self.name, self._plan, self._device, (gpu_text_autoencoder, matrix_kernels), SOURCES)
+
+    def load_state(self, state: State) -> None:
+        layers = len(self._model.weights_gpu)
+        wanted = {f"{part}_{i}" for i in range(layers) for part in ("weight", "bias")}
+        if wanted != set(state):
+            raise ValueError(f"the state has {sorted(state)}; this model has {sorted(wanted)}")
+        weights = [state[f"weight_{i}"] for i in range(layers)]
+        self._model.set_weights_cpu(weights, [state[f"bias_{i}"] for i in range(layers)])
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        weights, biases = self._model.get_weights_cpu()
+        arrays: dict[str, NDArray[Any]] = {}
+        for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+            arrays[f"weight_{i}"], arrays[f"bias_{i}"] = weight, bias
+        return arrays
+
+    def train_step(self, batch: NDArray[np.float32], taps: bool = False) -> StepResult:
+        x, training = self._xp.asarray(batch), self._plan.training
+        self._model.backward_gpu_safe(x, x, training.learning_rate, training.clip)
+        loss = self._model.mse_loss_gpu(self._model.layer_outputs[-1][: len(batch)], x)
+        return StepResult(loss, self._taps(len(batch)) if taps else {})
+
+    def forward(self, batch: NDArray[np.float32]) -> Array:
+        return self._model.forward_gpu(self._xp.asarray(batch))
+
+    def close(self) -> None:
+        self._model.cleanup_gpu_memory()
+
+    def _taps(self, rows: int) -> dict[str, Array]:
+        model, layers = self._model, range(len(self._model.weights_gpu))
+        taps: dict[str, Array] = {f"forward.layer{i}.output": model.layer_outputs[i][:rows] for i in layers}
+        for i in reversed(layers):
+            taps[f"backward.layer{i}.activation_grad"] = model.gradients[i + 1][:rows]
+            taps[f"backward.layer{i}.weight_grad"] = model.weight_gradients[i]
+            taps[f"backward.layer{i}.bias_grad"] = model.bias_gradients[i]
+        for i in layers:
+            taps[f"update.layer{i}.weight"] = model.weights_gpu[i]
+            taps[f"update.layer{i}.bias"] = model.biases_gpu[i]
+        return taps

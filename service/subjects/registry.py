@@ -1,0 +1,56 @@
+"""The subjects that a plan can name. A request names one of these, never a module to import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from service.parity.errors import Problem, UnknownName
+from service.parity.plan import Plan
+from service.ports import Subject
+from service.subjects.basemodel import BaseModelSubject
+from service.subjects.known_bad import VARIANTS, VariantSubject
+from service.subjects.legacy import LegacySubject
+
+Factory = Callable[[Plan], Subject]
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectEntry:
+    """A subject as it is listed. `kind` is implementation, harmless or known_bad."""
+
+    name: str
+    description: str
+    kind: str
+    factory: Factory
+
+
+def registered_subjects() -> Mapping[str, SubjectEntry]:
+    """Every subject by name, in the order in which they are listed."""
+    entries = [
+        SubjectEntry("legacy", "the frozen legacy autoencoder", "implementation", LegacySubject),
+        SubjectEntry("basemodel", "the BaseModel autoencoder, wrapping the legacy object", "implementation",
+                     BaseModelSubject),
+    ]  # fmt: skip
+    for variant in VARIANTS.values():
+        kind = "harmless" if variant.harmless else "known_bad"
+        factory = partial(_build_variant, variant.name)
+        entries.append(SubjectEntry(variant.name, variant.description, kind, factory))
+    return {entry.name: entry for entry in entries}
+
+
+def check_subjects(plan: Plan) -> None:
+    """Raise `UnknownName`, listing what there is, unless both of the plan's subjects are registered."""
+    known = registered_subjects()
+    problems = [
+        Problem(field, f"{name!r} is unknown; choose from {', '.join(known)}")
+        for field, name in (("reference", plan.reference), ("candidate", plan.candidate))
+        if name not in known
+    ]
+    if problems:
+        raise UnknownName(*problems)
+
+
+def _build_variant(name: str, plan: Plan) -> Subject:
+    return VariantSubject(plan, VARIANTS[name])

@@ -1,0 +1,281 @@
+"""Builders of realistic runs: records as the engine leaves them, judged by the real checks."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.parity.checks import judge
+from service.parity.plan import FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
+from service.parity.policy import Policy, named_policy
+from service.parity.record import (
+    BandMember,
+    BatchLedger,
+    DiffStats,
+    FreeRunningEvidence,
+    IntegrityEvidence,
+    LearnedModel,
+    LearningEvidence,
+    RunRecord,
+    SignFlips,
+    StepLosses,
+    SubjectInfo,
+    Swatch,
+    SynchronizedEvidence,
+    TapDiff,
+)
+from service.parity.verdict import Verdict
+from service.ports import RunRow
+
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+LAYERS = 4
+CREATED = datetime(2026, 11, 22, 19, 31, tzinfo=UTC)
+COLOURS = {
+    "Absolute Zero": (0.0, 0.28, 0.73),
+    "Acid Green": (0.69, 0.75, 0.1),
+    "African Violet": (0.7, 0.52, 0.75),
+    "Almond": (0.93, 0.85, 0.77),
+    "Amber": (1.0, 0.75, 0.0),
+    "Aquamarine": (0.5, 1.0, 0.83),
+    "Azure": (0.0, 0.5, 1.0),
+    "Black": (0.0, 0.0, 0.0),
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A run as `build_report` takes it."""
+
+    run: RunRow
+    record: RunRecord | None
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a made record is like."""
+
+    plan: Plan = field(default_factory=lambda: PLAN)
+    faulty_taps: tuple[str, ...] = ()
+    bit_equal_taps: tuple[str, ...] = ()
+    band_ratio: float = 0.3
+    candidate_offset: float = 0.004
+    final_factor: float = 1.0
+    nan_from: int | None = None
+
+
+PLAN = Plan(
+    model=ModelSpec(vector_length=64, hidden_layers=2, bottleneck=16),
+    training=TrainingSpec(steps=600, batch_size=32),
+    synchronized=SynchronizedSpec(steps=100, every=5),
+    free_running=FreeRunningSpec(band_runs=6, band_steps=150),
+    seed=7,
+    device="cpu",
+)
+
+
+def tap_names(layers: int = LAYERS) -> tuple[str, ...]:
+    forward = [f"forward.layer{i}.output" for i in range(layers)]
+    parts = ("activation_grad", "weight_grad", "bias_grad")
+    backward = [f"backward.layer{i}.{part}" for i in reversed(range(layers)) for part in parts]
+    update = [f"update.layer{i}.{part}" for i in range(layers) for part in ("weight", "bias")]
+    return (*forward, "loss.value", *backward, *update)
+
+
+FAULTY = tuple(tap for tap in tap_names() if tap.endswith((".bias_grad", ".bias")))
+
+
+def make_diff(step: int, position: int, tap: str, shape: Shape, rng: np.random.Generator) -> TapDiff:
+    reference = 10 ** rng.uniform(-9.5, -9.0)
+    equal, faulty = tap in shape.bit_equal_taps, tap in shape.faulty_taps
+    candidate = reference * (1.0 if equal else rng.uniform(0.6, 1.9)) if not faulty else 10 ** rng.uniform(-3.1, -2.4)
+    return TapDiff(
+        phase="synchronized",
+        step=step,
+        position=position,
+        tap=tap,
+        shape=(1024,),
+        dtype="float32",
+        stats=DiffStats(
+            elements=1024,
+            reference_nan=0,
+            reference_inf=0,
+            candidate_nan=0,
+            candidate_inf=0,
+            mismatches=0 if equal else 1024 if faulty else 311,
+            max_abs=0.0 if equal else candidate,
+            rms=0.0 if equal else candidate / 5,
+            cosine=0.31 if faulty else 1.0,
+            max_ulp=0 if equal else 990_000_000 if faulty else 2,
+            worst_index=(417,),
+            reference_error=reference,
+            candidate_error=candidate,
+            reference_error_rms=reference / 6,
+            candidate_error_rms=candidate / 6,
+            candidate_worst_index=(417,),
+            oracle_scale=4e-3,
+        ),
+    )
+
+
+def make_synchronized(shape: Shape) -> SynchronizedEvidence:
+    rng = np.random.default_rng(1)
+    steps, taps = shape.plan.synchronized_steps(), tap_names()
+    diffs = tuple(make_diff(step, p, tap, shape, rng) for step in steps for p, tap in enumerate(taps))
+    signs = tuple(
+        SignFlips(step, f"forward.layer{layer}.output", side, 32 * 40, flips, 0.4 if flips else None)
+        for step in steps
+        for layer in range(LAYERS - 1)
+        for side in ("reference", "candidate")
+        for flips in [int(rng.integers(0, 2))]
+    )
+    losses = tuple(StepLosses("synchronized", step, 0.09 * 0.99**step, 0.09 * 0.99**step) for step in steps)
+    return SynchronizedEvidence(
+        steps, taps, steps, len(diffs), "09fed3a8" * 8, "09fed3a8" * 8, "float64 oracle", SIGN_TAPS, diffs, signs, losses,
+        seconds=31.4,
+    )  # fmt: skip
+
+
+def make_free_running(shape: Shape) -> FreeRunningEvidence:
+    rng = np.random.default_rng(2)
+    plan = shape.plan
+    count, window = plan.training.steps, plan.band_window()
+    base = [0.0012 + 0.09 * math.exp(-step / (count / 9)) * (1 + 0.08 * rng.standard_normal()) for step in range(count)]
+    width = [2e-6 * (1 + step / 40) for step in range(count)]
+    losses = tuple(
+        StepLosses(
+            "free_running",
+            step,
+            base[step],
+            math.nan
+            if shape.nan_from is not None and step >= shape.nan_from
+            else base[step]
+            * (1 + shape.band_ratio * width[min(step, window - 1)])
+            * (1 + (shape.final_factor - 1) * step / count),
+        )
+        for step in range(count)
+    )
+    weight_steps = plan.weight_steps()
+    members = tuple(
+        BandMember(
+            tuple(base[step] * (1 + width[step] * (1 - 0.1 * member)) for step in range(window)),
+            tuple(3e-7 * (1 + step / 30) * (1 - 0.05 * member) for step in weight_steps),
+            0.82,
+        )
+        for member in range(plan.free_running.band_runs)
+    )
+    return FreeRunningEvidence(
+        expected_steps=count,
+        reference_steps=count,
+        candidate_steps=count,
+        reference_start_digest="09fed3a8" * 8,
+        candidate_start_digest="09fed3a8" * 8,
+        weight_steps=weight_steps,
+        candidate_weight_distances=tuple(shape.band_ratio * 3e-7 * (1 + step / 30) for step in weight_steps),
+        members=members,
+        losses=losses,
+        seconds=96.0,
+    )
+
+
+def make_learning(shape: Shape, names: Mapping[str, tuple[float, float, float]] = COLOURS) -> LearningEvidence:
+    def shifted(rgb: tuple[float, float, float], by: float) -> tuple[float, float, float]:
+        return (rgb[0] + by, rgb[1] - by, rgb[2] + by / 2)
+
+    return LearningEvidence(
+        models=(
+            LearnedModel("reference", 1500, 8, 0.31, 0.296, 0.0098, 0),
+            LearnedModel("candidate", 1500, 8, 0.31, 0.288, 0.0187, 0),
+        ),
+        swatches=tuple(
+            Swatch(name, rgb, shifted(rgb, 0.012), shifted(rgb, 0.012 + shape.candidate_offset))
+            for name, rgb in names.items()
+        ),
+    )
+
+
+def make_integrity(plan: Plan) -> IntegrityEvidence:
+    digest = "b1a47c02" * 8
+    expected = {"synchronized": len(plan.synchronized_steps()), "free_running": plan.training.steps}
+    ledgers = tuple(
+        BatchLedger(phase, count, digest, count, digest, count, digest) for phase, count in expected.items()
+    )
+    return IntegrityEvidence("4c11a9e0" * 8, 1500, ledgers, ())
+
+
+def make_record(shape: Shape | None = None) -> RunRecord:
+    shape = shape or Shape()
+    sources = {
+        "forward": "Autoencoder.forward (rung forward)",
+        "backward": "Autoencoder.backward (rung backward)",
+        "update": "Autoencoder.update (rung update)",
+    }
+    return RunRecord(
+        plan=shape.plan,
+        subjects={
+            "reference": SubjectInfo("legacy", "1.0", "4c11a9e0" * 8, 6832, 1_311_744, "cpu"),
+            "candidate": SubjectInfo("basemodel", "0.1.0", "8c410be7" * 8, 6832, 1_311_744, "cpu", sources),
+        },
+        environment={
+            "python": "3.11.7",
+            "numpy": "2.3.4",
+            "platform": "Linux-6.1 x86_64",
+            "gpu": None,
+            "git": {"revision": "91c2e07", "dirty": False},
+        },
+        integrity=make_integrity(shape.plan),
+        synchronized=make_synchronized(shape),
+        free_running=make_free_running(shape),
+        learning=make_learning(shape),
+    )
+
+
+def make_run(plan: Plan = PLAN, policy: Policy | None = None, **changes: Any) -> RunRow:
+    run = RunRow(
+        "01jd9x2v7qk3m5n8p0r4s6t8vw",
+        "finished",
+        plan,
+        policy or named_policy("default"),
+        CREATED,
+        CREATED + timedelta(seconds=2),
+        CREATED + timedelta(seconds=134),
+    )
+    return dataclasses.replace(run, **changes)
+
+
+def judged(record: RunRecord, policy: Policy | None = None) -> Sample:
+    run = make_run(record.plan, policy)
+    verdict = judge(record, run.policy)
+    return Sample(dataclasses.replace(run, outcome=verdict.outcome, summary=verdict.summary), record, verdict)
+
+
+@pytest.fixture(scope="session")
+def passing() -> Sample:
+    equal = tuple(tap for tap in tap_names() if tap.startswith("forward."))
+    return judged(make_record(Shape(bit_equal_taps=equal)))
+
+
+@pytest.fixture(scope="session")
+def failing() -> Sample:
+    equal = tuple(tap for tap in tap_names() if tap.startswith("forward."))
+    shape = Shape(
+        faulty_taps=FAULTY, bit_equal_taps=equal, band_ratio=140.0, candidate_offset=0.02, final_factor=1.12
+    )
+    return judged(make_record(shape))
+
+
+@pytest.fixture(scope="session")
+def nan_losses() -> Sample:
+    return judged(make_record(Shape(nan_from=412)))
+
+
+@pytest.fixture
+def record_of() -> Callable[[Shape], RunRecord]:
+    return make_record
