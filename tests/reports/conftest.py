@@ -136,9 +136,10 @@ def make_synchronized(shape: Shape) -> SynchronizedEvidence:
         for side in ("reference", "candidate")
         for flips in [int(rng.integers(0, 2))]
     )
+    sign_taps = tuple(f"forward.layer{layer}.output" for layer in range(LAYERS - 1))
     losses = tuple(StepLosses("synchronized", step, 0.09 * 0.99**step, 0.09 * 0.99**step) for step in steps)
     return SynchronizedEvidence(
-        steps, taps, steps, len(diffs), "09fed3a8" * 8, "09fed3a8" * 8, "float64 oracle", SIGN_TAPS, diffs, signs, losses,
+        steps, taps, steps, len(diffs), "09fed3a8" * 8, "09fed3a8" * 8, "float64 oracle", diffs, signs, sign_taps, losses,
         seconds=31.4,
     )  # fmt: skip
 
