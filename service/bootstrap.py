@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
+from threadpoolctl import threadpool_limits
 
 from service.api.app import create_app
 from service.api.catalog import Catalog, DatasetEntry, DeviceEntry, SubjectEntry
@@ -115,7 +116,8 @@ def carry_out_in_child(settings: Settings, run_id: str, listener: ProgressListen
     """Entry of the spawned process: its own store, its own devices."""
     store = SqlRunStore(make_engine(settings.database_url))
     try:
-        carry_out(run_id, store, toolkit(), SystemClock(), listener)
+        with threadpool_limits(limits=settings.cpu_threads):
+            carry_out(run_id, store, toolkit(), SystemClock(), listener)
     finally:
         store.close()
 

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     database_url: str = Field("sqlite:///lockstep.db", description="where runs are recorded")
     auto_migrate: bool | None = Field(None, description="migrate at start; on for SQLite unless set")
     report_folder: Path = Field(Path("lockstep-reports"), description="where `lockstep run` writes reports")
+    cpu_threads: int = Field(1, ge=1, description="threads of NumPy's BLAS; one is repeatable on a busy machine")
     allowed_hosts: tuple[str, ...] = Field((), description="host names served besides the loopback ones")
 
     @classmethod

@@ -11,8 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.problems import plain_problem
 
 CONTENT_POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-REPORT_POLICY = f"{CONTENT_POLICY}; style-src 'self' 'unsafe-inline'"
-"""For the report alone, which is one file with its stylesheet in it so that it can be kept."""
 
 _HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,

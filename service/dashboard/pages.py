@@ -98,7 +98,7 @@ def _explanation(rows: list[RunRow]) -> str:
     judged = next((run for run in rows if run.outcome is not None), None)
     waiting = sum(run.state == "queued" for run in rows)
     running = sum(run.state == "running" for run in rows)
-    active = f"Of these runs, {running} are running and {waiting} are queued."
+    active = f"Of these runs, running: {running}, queued: {waiting}."
     return f"{judged.summary} {active}" if judged and judged.summary else active
 
 

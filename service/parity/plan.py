@@ -54,10 +54,10 @@ class ModelSpec:
 class TrainingSpec:
     """Plain SGD with clipping by value; `steps` counts free-running training steps."""
 
-    steps: int = 3000
-    batch_size: int = 32
+    steps: int = 6000
+    batch_size: int = 8
     learning_rate: float = 0.03
-    clip: float = 1.0
+    clip: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)

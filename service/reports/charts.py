@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from service.reports.figures import figure, whole
-from service.reports.svg import Scale, drawing, element, label, polylines, rule, scale_for, spread_labels
+from service.reports.svg import Scale, drawing, element, label, polylines, round_values, rule, scale_for, spread_labels
 
 WIDTH = 852
 _LEFT = 60
@@ -52,7 +52,7 @@ def band_chart(lines: Sequence[Line], limit: float, height: int = 190) -> Markup
     lowest = max(min(positive, default=0.1), max((*positive, limit, 1.0)) * 1e-9, 1e-3)
     y = scale_for((lowest, 0.1, 1.0, limit, *positive), height - 24, _TOP)
     one, far = y.position(1.0), y.position(limit)
-    parts = [label(0, 10, "Distance from the reference, in widths of the band", "strong")]
+    parts = [label(0, 10, "Widths of the band", "strong")]
     bottom = height - 24
     if one is not None:
         parts.append(
@@ -79,14 +79,17 @@ def ratio_chart(steps: Sequence[int], ratios: Sequence[float | None], limit: flo
     parts += polylines(_points(x, y, steps, ratios), "cand")
     far = y.position(limit)
     if far is not None:
-        parts += [rule(left, far, width, far, "limit"), label(width, far - 4, f"limit {figure(limit)}", "limit-text", "end")]
+        parts += [
+            rule(left, far, width, far, "limit"),
+            label(width, far - 4, f"limit {figure(limit)}", "limit-text", "end"),
+        ]
     parts.append(label(left, height - 4, f"step {whole(steps[0])}"))
     if len(steps) > 1:
         parts.append(label(width, height - 4, whole(steps[-1]), None, "end"))
     return drawing(width, height, f"Error ratio by step; the limit is {figure(limit)}", parts)
 
 
-def chips(colours: Sequence[tuple[str, Sequence[float] | None]], wide: int = 50) -> Markup:
+def chips(colours: Sequence[tuple[str, Sequence[float] | None]], wide: int = 68) -> Markup:
     """Colours side by side, each `(name, RGB)` with channels 0 to 1; hatched where there is none to show."""
     parts: list[Markup] = []
     words: list[str] = []
@@ -132,26 +135,21 @@ def _curves(
     labels = [*more_labels, *(_end_label(line, y, height) for line in lines if line.steps)]
     places = spread_labels([at for at, _, _ in labels], _LABEL_APART, _TOP, height - 20)
     parts += [
-        label(WIDTH - _RIGHT + 8, at + 4, text, class_)
-        for at, (_, text, class_) in zip(places, labels, strict=True)
+        label(WIDTH - _RIGHT + 8, at + 4, text, class_) for at, (_, text, class_) in zip(places, labels, strict=True)
     ]
     return [*parts, *_step_axis(x, height)]
 
 
 def _step_axis(x: Scale, height: float) -> list[Markup]:
     first, last = int(x.low), int(x.high)
-    parts = [label(_LEFT, height - 4, f"step {whole(first)}")]
-    if last > first:
-        for share in (0.25, 0.5, 0.75):
-            step = round(first + share * (last - first))
-            at = x.position(step)
-            if at is not None and first < step < last:
-                parts += [
-                    rule(at, height - 24, at, height - 20, "axis"),
-                    label(at, height - 4, whole(step), None, "middle"),
-                ]
-        parts.append(label(WIDTH - _RIGHT, height - 4, whole(last), None, "end"))
-    return [rule(_LEFT, height - 24, WIDTH - _RIGHT, height - 24, "axis"), *parts]
+    base = height - 24
+    parts = [rule(_LEFT, base, WIDTH - _RIGHT, base, "axis"), label(_LEFT, height - 4, f"step {whole(first)}")]
+    for value in round_values(first, last, 8):
+        at = x.position(value)
+        if at is not None and value == int(value) and at > _LEFT + 56:
+            parts.append(rule(at, base, at, base + 4, "axis"))
+            parts.append(label(at, height - 4, whole(int(value)), None, "middle"))
+    return parts
 
 
 def _points(

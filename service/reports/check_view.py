@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.reports.figures import figure, percent
+from service.reports.figures import MINUS, figure, percent
 from service.reports.json_values import number_of
 
 Document = Mapping[str, Any]
@@ -48,6 +49,7 @@ QUESTIONS = {
 }
 
 _BOUNDS = {"learning.loss_falls": "<", "learning.outputs_vary": "≥"}
+_NEGATIVE = re.compile(r"(?<![\w.-])-(?=\d)")
 _SHARES = frozenset({"learning.loss_falls", "learning.outputs_vary"})
 
 
@@ -91,7 +93,8 @@ def sentence(text: str) -> str:
     text = text.strip()
     if not text:
         return text
-    first = text.split(maxsplit=1)[0]
+    text = _NEGATIVE.sub(MINUS, text)
+    first = text.split(maxsplit=1)[0].strip(",:;'")
     opened = text[0].upper() + text[1:] if first.isalpha() else text
     return opened if opened.endswith((".", "!", "?", "…")) else f"{opened}."
 

@@ -40,9 +40,7 @@ def error_ratios(record: RunRecord | None, policy: Policy) -> dict[str, Any]:
     steps = sorted({*found.expected_steps, *(diff.step for diff in found.diffs)})
     columns = [(steps[run[0]], steps[run[-1]]) for run in buckets_of(len(steps), MAX_COLUMNS)]
     column_of = {
-        steps[position]: column
-        for column, run in enumerate(buckets_of(len(steps), MAX_COLUMNS))
-        for position in run
+        steps[position]: column for column, run in enumerate(buckets_of(len(steps), MAX_COLUMNS)) for position in run
     }
     return {
         "measured": True,

@@ -71,7 +71,9 @@ def training_view(report: Document) -> dict[str, Any]:
         for name in ("loss", "weights"):
             view["facts"].append((f"Largest distance, {name}", f"{_text(band[name]['worst'])} widths"))
             left = band[name]["left_at"]
-            view["facts"].append((f"{name.capitalize()} left the band", "never" if left is None else f"step {whole(left)}"))
+            view["facts"].append(
+                (f"{name.capitalize()} left the band", "never" if left is None else f"step {whole(left)}")
+            )
         view["facts"].append(("Units moved in each perturbation", f"at least {percent(band['moved_fraction'])}"))
     return view
 
@@ -106,7 +108,9 @@ def learning_view(report: Document) -> dict[str, Any]:
 def absent_view(report: Document) -> list[tuple[str, str]]:
     """The sections that this run did not measure, each with its reason."""
     sections = ("performance", "utilization", "memory", "checkpoints")
-    return [(section.capitalize(), report[section]["reason"]) for section in sections if not report[section]["measured"]]
+    return [
+        (section.capitalize(), report[section]["reason"]) for section in sections if not report[section]["measured"]
+    ]
 
 
 def integrity_view(report: Document) -> dict[str, Any]:
@@ -135,8 +139,7 @@ def plan_view(report: Document) -> dict[str, Any]:
     return {
         "plan": list(_flat(report["plan"])),
         "policy": list(_flat(policy)),
-        "subjects": [(side, list(_flat({k: v for k, v in info.items() if k != "sources"})))
-                     for side, info in report["subjects"].items()],
+        "subjects": [(side, list(_flat(info))) for side, info in report["subjects"].items()],
         "environment": list(_flat(report["environment"])),
         "coverage": [(spaced(key), _known(value)) for key, value in report["coverage"].items()],
         "timing": [
@@ -161,7 +164,8 @@ def _tap_row(tap: Document, limit: float) -> dict[str, Any]:
 
 
 def _bit_equal(tap: Document) -> bool:
-    return tap["mismatches"] == 0 and tap["nonfinite_reference"] == tap["nonfinite_candidate"] == 0
+    counts = (tap["mismatches"], tap["nonfinite_reference"], tap["nonfinite_candidate"])
+    return not any(counts)
 
 
 def _numerics_finding(report: Document, limit: float) -> str:

@@ -74,7 +74,8 @@ def _plain(value: float, digits: int) -> str:
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value):,}"
     before = math.floor(math.log10(abs(value))) + 1
-    return f"{value:,.{max(digits - max(before, 0) + max(-before, 0), 0)}f}"
+    text = f"{value:,.{max(digits - max(before, 0) + max(-before, 0), 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _signed(text: str) -> str:

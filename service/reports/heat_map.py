@@ -135,9 +135,7 @@ def _tops(rows: Sequence[HeatRow]) -> list[int]:
     return tops
 
 
-def _cells(
-    rows: Sequence[HeatRow], tops: Sequence[int], left: float, cell: float, limit: float
-) -> list[Markup]:
+def _cells(rows: Sequence[HeatRow], tops: Sequence[int], left: float, cell: float, limit: float) -> list[Markup]:
     """One path a colour class: a thousand cells stay a few elements."""
     paths: dict[str, list[str]] = {}
     wide = max(cell - 1, 0.6)
@@ -166,7 +164,9 @@ def _row_text(row: HeatRow, top: int, left: float, limit: float, ring: Ring | No
         text_anchor="end",
     )
     over = _over(row.pooled, limit)
-    text = "not compared" if row.pooled is None else "bit-equal" if row.bit_equal and not over else figure(row.pooled, 3)
+    text = (
+        "not compared" if row.pooled is None else "bit-equal" if row.bit_equal and not over else figure(row.pooled, 3)
+    )
     parts = [name, label(WIDTH - 2, top + 11, text, "strong" if over else "ink2", "end")]
     if over:
         mark = element("use", href="#g-fail")
@@ -186,7 +186,10 @@ def _axis(columns: Sequence[tuple[int, int]], left: float, cell: float, bottom: 
     parts = [label(left - 12, bottom + 16, "step", anchor="end")]
     for index in range(0, len(columns), every):
         x = left + (index + 0.5) * cell
-        parts += [rule(x, bottom, x, bottom + 4, "axis"), label(x, bottom + 16, whole(columns[index][0]), None, "middle")]
+        parts += [
+            rule(x, bottom, x, bottom + 4, "axis"),
+            label(x, bottom + 16, whole(columns[index][0]), None, "middle"),
+        ]
     return parts
 
 

@@ -1,4 +1,4 @@
-"""A report as one self-contained page: no script, no request, no `style` attribute, so it opens from a mail or an archive.
+"""A report as one self-contained page, without script, request or `style` attribute: it opens from a mail or archive.
 
 Text is escaped by the template engine; the only Markup is what `svg.py` made, which escapes its own text.
 """

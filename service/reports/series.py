@@ -6,6 +6,7 @@ in a million is still drawn. What was left out is said: the total stands beside 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -31,7 +32,7 @@ def kept_rows(columns: Sequence[Sequence[float | None]], most: int = MAX_POINTS)
         if not finite.all():
             kept.add(int(np.argmin(finite)))
         low, high = np.where(finite, values, np.inf), np.where(finite, values, -np.inf)
-        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+        for begin, end in itertools.pairwise(edges):
             kept.add(begin + int(np.argmin(low[begin:end])))
             kept.add(begin + int(np.argmax(high[begin:end])))
     return sorted(kept)
@@ -41,7 +42,7 @@ def buckets_of(count: int, most: int) -> list[range]:
     """`count` positions in at most `most` runs of neighbours, as even as can be."""
     total = min(count, most)
     edges = [round(bucket * count / total) for bucket in range(total + 1)] if total else [0]
-    return [range(begin, end) for begin, end in zip(edges[:-1], edges[1:], strict=True)]
+    return [range(begin, end) for begin, end in itertools.pairwise(edges)]
 
 
 def worst_of(values: Sequence[float]) -> float | None:

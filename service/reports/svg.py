@@ -84,13 +84,11 @@ class Scale:
         share = self._share(clamped)
         return self.begin + share * (self.end - self.begin)
 
-    def ticks(self, most: int = 6) -> list[tuple[float, str]]:
+    def ticks(self, most: int = 5) -> list[tuple[float, str]]:
         """Where to draw grid lines, and what to write at them."""
         if self.logarithmic:
             return self._decades(most)
-        steps = most - 1
-        values = [self.low + (self.high - self.low) * step / steps for step in range(most)]
-        return [(value, figure(value, 2)) for value in dict.fromkeys(values)]
+        return [(value, figure(value, 4)) for value in round_values(self.low, self.high, most)]
 
     def _share(self, value: float) -> float:
         if self.high <= self.low:
@@ -98,7 +96,9 @@ class Scale:
         if self.logarithmic:
             low = math.log10(self.low)
             return (math.log10(value) - low) / (math.log10(self.high) - low)
-        return value / self.high if self.low == 0 else value / (self.high - self.low) - self.low / (self.high - self.low)
+        return (
+            value / self.high if self.low == 0 else value / (self.high - self.low) - self.low / (self.high - self.low)
+        )
 
     def _decades(self, most: int) -> list[tuple[float, str]]:
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
@@ -106,6 +106,18 @@ class Scale:
         exponents = [n for n in range(first, last + 1, stride) if n > -308 and n <= 308]
         inside = [n for n in exponents if self.low * (1 - 1e-9) <= 10.0**n <= self.high * (1 + 1e-9)]
         return [(10.0**n, decade(n)) for n in inside[:SURE_DECADES]]
+
+
+def round_values(low: float, high: float, most: int) -> list[float]:
+    """At most about `most` values between the bounds, multiples of 1, 2 or 5 times a power of ten."""
+    width = high / most - low / most
+    if not (math.isfinite(width) and width > 0):
+        return [low]
+    size = 10.0 ** max(math.floor(math.log10(width)), -307)
+    stride = next((size * factor for factor in (1, 2, 5) if size * factor >= width), size * 10)
+    first = math.ceil(low / stride)
+    values = [(first + index) * stride for index in range(most + 2)]
+    return [value for value in values if low <= value <= high]
 
 
 def decade(exponent: int) -> str:

@@ -65,10 +65,15 @@ def _why(report: Document) -> list[tuple[str, str]]:
         if len(grave) == 1 and wanted:
             verb = "fails"
         count = [("", f"{len(grave)} of {len(required)} required checks {verb}.")] if required else []
-        return [*count, *((check["name"], sentence(check["message"])) for check in grave[:2]), *_left_out(report)]
+        first = [(check["name"], sentence(check["message"])) for check in grave[:1]]
+        others = ", ".join(check["name"] for check in grave[1:])
+        return [*count, *first, *([("", f"Also: {others}.")] if others else []), *_left_out(report)]
     if report["error"]:
         return [("", sentence(report["error"]["message"] or "No reason was recorded"))]
-    return [("", sentence(report["summary"])), ("", "What was observed until then stands below; none of it is a verdict.")]
+    return [
+        ("", sentence(report["summary"])),
+        ("", "What was observed until then stands below; none of it is a verdict."),
+    ]
 
 
 def _left_out(report: Document) -> list[tuple[str, str]]:
@@ -95,15 +100,16 @@ def _meta(report: Document) -> list[tuple[str, str]]:
 
 def _facts(report: Document) -> list[dict[str, Any]]:
     checks = report["checks"]
-    over = sum(1 for tap in report["taps"] if not (number_of(tap["error_ratio"]) or 0.0) <= report["policy"]["error_ratio"])
+    over = len(_over_limit(report))
     ratio = _fact("Error ratio", finding(checks, "numerics.synchronized"))
     ratio["lines"].append(f"{over} of {len(report['taps'])} taps over it")
     flips = _fact("Sign flips", finding(checks, "numerics.sign_disagreements"))
     if report["signs"]["measured"]:
         flips["big"] = whole(report["signs"]["candidate"]["flips"])
-        worst = number_of(report["signs"]["candidate"]["worst_excess"])
-        flips["lines"] = [f"of {whole(report['signs']['candidate']['units'])} units"]
-        flips["lines"].append("" if worst is None else f"worst {figure(worst)} of {figure(report['signs']['limit'])} bounds")
+        seen, limit = report["signs"]["candidate"], number_of(report["signs"]["limit"]) or 0.0
+        worst = number_of(seen["worst_excess"])
+        flips["lines"] = [f"of {whole(seen['units'])} units"]
+        flips["lines"].append("" if worst is None else f"worst {figure(worst)} of {figure(limit)} bounds")
     return [
         ratio,
         flips,
@@ -144,7 +150,7 @@ def _criterion(report: Document, check: Document | None) -> dict[str, Any]:
         mine, theirs = number_of(criterion["candidate_error"]), number_of(criterion["reference_error"])
         fact["big"], fact["unit"] = (None, "") if mine is None else (figure(mine, 2), "off")
         fact["lines"] = [f"reference {'none' if theirs is None else figure(theirs, 2)}"]
-        fact["lines"].append(f"limit {figure(criterion['tolerance'])} a channel")
+        fact["lines"].append(f"limit {_limit(criterion['tolerance'])} a channel")
     return fact
 
 
@@ -167,13 +173,18 @@ def _first(report: Document) -> dict[str, Any] | None:
         return None
     ratio = number_of(found["ratio"])
     tap = next((tap for tap in report["taps"] if tap["tap"] == found["tap"]), None)
-    limit = report["policy"]["error_ratio"]
-    later = [
-        other
-        for other in report["taps"]
-        if tap and other["position"] > tap["position"] and not (number_of(other["error_ratio"]) or 0.0) <= limit
-    ]
+    later = [other for other in _over_limit(report) if tap and other["position"] > tap["position"]]
     return {**found, "seen": _seen(found, ratio, report), "later": len(later), "witness": _witness(tap, report)}
+
+
+def _limit(value: Any) -> str:
+    number = number_of(value)
+    return "none" if number is None else figure(number)
+
+
+def _over_limit(report: Document) -> list[Document]:
+    limit = number_of(report["policy"]["error_ratio"]) or 0.0
+    return [tap for tap in report["taps"] if not (number_of(tap["error_ratio"]) or 0.0) <= limit]
 
 
 def _seen(found: Document, ratio: float | None, report: Document) -> str:
@@ -181,12 +192,12 @@ def _seen(found: Document, ratio: float | None, report: Document) -> str:
         trouble = next((t for t in report["troubles"] if t["step"] == found["step"] and t["side"] == "candidate"), None)
         return sentence(trouble["message"]) if trouble else "No ratio: the tap holds NaN or Inf, or is missing."
     if found["phase"] == "free_running":
-        limit = figure(report["policy"]["band"])
+        limit = _limit(report["policy"]["band"])
         return f"{figure(ratio)} widths of the band from the reference’s own training; {limit} are allowed."
     factor = "infinitely many" if math.isinf(ratio) else figure(ratio)
     return (
         f"The candidate’s error is {factor} times the reference’s own rounding error; "
-        f"{figure(report['policy']['error_ratio'])} is allowed."
+        f"{_limit(report['policy']['error_ratio'])} is allowed."
     )
 
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Double, Text, TypeDecorator
-from sqlalchemy.types import TypeEngine
 
 from service.store.codec import storable
 
@@ -89,10 +88,5 @@ class Words(TypeDecorator[str]):
         return None if value is None else storable(value)
 
 
-class Identifier(Words):
-    """A run's id, compared byte by byte on both databases: ids sort by creation, whatever the server's locale."""
-
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(Text(collation="C" if dialect.name == "postgresql" else None))
+IDENTIFIER = Words().with_variant(Words(collation="C"), "postgresql")
+"""A run's id, compared byte by byte on both databases: ids sort by creation, whatever the server's locale."""

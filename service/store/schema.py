@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from service.store.column_types import Identifier, Measured, Ulps, UtcTime, Words
+from service.store.column_types import IDENTIFIER, Measured, Ulps, UtcTime, Words
 
 
 class Base(DeclarativeBase):
@@ -48,7 +48,7 @@ class Run(Base):
         Index(None, "candidate", "id"),
     )
 
-    id: Mapped[str] = mapped_column(Identifier, primary_key=True)
+    id: Mapped[str] = mapped_column(IDENTIFIER, primary_key=True)
     state: Mapped[str]
     reference: Mapped[str]
     candidate: Mapped[str]
@@ -77,7 +77,7 @@ class Step(Base):
 
     __tablename__ = "steps"
 
-    run_id: Mapped[str] = mapped_column(Identifier, ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
+    run_id: Mapped[str] = mapped_column(IDENTIFIER, ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
     phase: Mapped[str] = mapped_column(primary_key=True)
     step: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     reference_loss: Mapped[float | None]
@@ -89,7 +89,7 @@ class Diff(Base):
 
     __tablename__ = "diffs"
 
-    run_id: Mapped[str] = mapped_column(Identifier, ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
+    run_id: Mapped[str] = mapped_column(IDENTIFIER, ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
     phase: Mapped[str] = mapped_column(primary_key=True)
     step: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -127,7 +127,7 @@ class Check(Base):
         ),
     )
 
-    run_id: Mapped[str] = mapped_column(Identifier, ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
+    run_id: Mapped[str] = mapped_column(IDENTIFIER, ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
     name: Mapped[str]
     outcome: Mapped[str]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import ColumnElement, Connection, Engine, MappingResult, Table, case, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -47,7 +47,8 @@ class SqlRunStore:
         row = RunRow(run_id, "queued", plan, policy, transitions.utc(created_at))
         columns = mapping.new_run_columns(row)
         with self._transactions.writing() as connection:
-            if _insert_missing(connection, _RUNS, [columns]) == 0:
+            new = _insert_unless_there(connection, _RUNS).returning(_RUNS.c.id)
+            if connection.execute(new, columns).first() is None:
                 raise transitions.exists_already(run_id)
         return row
 
@@ -92,13 +93,15 @@ class SqlRunStore:
         columns = [mapping.step_columns(run_id, row) for row in rows]
         with self._transactions.writing() as connection:
             _require(connection, run_id)
-            _insert_missing(connection, _STEPS, columns)
+            if columns:
+                connection.execute(_insert_unless_there(connection, _STEPS), columns)
 
     def add_diffs(self, run_id: str, rows: Sequence[TapDiff]) -> None:
         columns = [mapping.diff_columns(run_id, row) for row in rows]
         with self._transactions.writing() as connection:
             _require(connection, run_id)
-            _insert_missing(connection, _DIFFS, columns)
+            if columns:
+                connection.execute(_insert_unless_there(connection, _DIFFS), columns)
 
     def save_record(self, run_id: str, record: RunRecord) -> None:
         document = encode_record(record)
@@ -218,13 +221,11 @@ def _in_order(
     return connection.execute(query.offset(_page(offset)).limit(_page(limit))).mappings()
 
 
-def _insert_missing(connection: Connection, table: Table, columns: Sequence[dict[str, Any]]) -> int:
-    """Insert the rows whose key is not there yet. The count is reliable for a single row."""
-    if not columns:
-        return 0
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).on_conflict_do_nothing()
-    return connection.execute(statement, columns[0] if len(columns) == 1 else list(columns)).rowcount
+def _insert_unless_there(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that leaves a row with the same key as it is."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def _page(number: int) -> int:

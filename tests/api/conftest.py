@@ -38,23 +38,23 @@ class StepClock:
         return self.at.timestamp()
 
 
-@pytest.fixture()
+@pytest.fixture
 def store() -> MemoryRunStore:
     return MemoryRunStore()
 
 
-@pytest.fixture()
+@pytest.fixture
 def clock() -> StepClock:
     return StepClock()
 
 
-@pytest.fixture()
+@pytest.fixture
 def client(store: MemoryRunStore, clock: StepClock) -> Iterator[TestClient]:
     with TestClient(create_app(store, CATALOG, clock, version="1.2.3"), raise_server_exceptions=False) as opened:
         yield opened
 
 
-@pytest.fixture()
+@pytest.fixture
 def new_run(client: TestClient) -> Callable[..., str]:
     def post(**plan: Any) -> str:
         response = client.post("/api/v1/runs", json={"plan": plan})

@@ -233,7 +233,9 @@ def test_query_of_the_report(query: str, client: TestClient, new_run: Callable[.
     assert_problem(client.get(f"{RUNS}/{new_run()}/report?{query}"), 422)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::2]", "a b"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::2]", "a b"]
+)
 def test_foreign_host(host: str, client: TestClient) -> None:
     assert_problem(client.get(RUNS, headers={"Host": host}), 400)
 

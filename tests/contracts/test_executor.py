@@ -36,27 +36,27 @@ def ignore(progress: Progress) -> None:
     pass
 
 
-@pytest.fixture()
+@pytest.fixture
 def carriers(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "executors"))
     return importlib.import_module("carriers")
 
 
-@pytest.fixture()
+@pytest.fixture
 def url(tmp_path: Path) -> str:
     address = f"sqlite:///{tmp_path / 'runs.db'}"
     migrate(address)
     return address
 
 
-@pytest.fixture()
+@pytest.fixture
 def store(url: str) -> Iterator[SqlRunStore]:
     opened = SqlRunStore(make_engine(url))
     yield opened
     opened.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def run(store: SqlRunStore) -> RunRow:
     now = datetime.now(UTC)
     store.create_run("0" * 26, Plan(), named_policy("default"), now)

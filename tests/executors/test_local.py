@@ -36,12 +36,12 @@ class WallClock:
         return time.monotonic()
 
 
-@pytest.fixture()
+@pytest.fixture
 def carriers() -> Any:
     return importlib.import_module("carriers")
 
 
-@pytest.fixture()
+@pytest.fixture
 def store() -> MemoryRunStore:
     kept = MemoryRunStore()
     kept.create_run(RUN, Plan(), named_policy("default"), datetime.now(UTC))

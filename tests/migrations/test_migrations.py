@@ -177,8 +177,8 @@ class TestLaterRevisions:
     def fill(self, url: str) -> None:
         query(
             url,
-            "INSERT INTO runs (id, state, reference, candidate, created_at, cancel_requested, plan_digest, plan,"
-            " policy) VALUES ('r1', 'queued', 'a', 'b', '2025-01-01 00:00:00.000000', 0, '', '{}', '{\"name\": \"x\"}')",
+            "INSERT INTO runs (id, state, reference, candidate, created_at, cancel_requested, plan_digest, plan, "
+            "policy) VALUES ('r1', 'queued', 'a', 'b', '2025-01-01 00:00:00.000000', 0, '', '{}', '{}')",
         )
         query(url, "INSERT INTO steps (run_id, phase, step) VALUES ('r1', 'synchronized', 0)")
 

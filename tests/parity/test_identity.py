@@ -15,7 +15,9 @@ ENTROPY = st.binary(min_size=10, max_size=10)
 
 
 def test_known_id() -> None:
-    assert new_run_id(datetime(1970, 1, 1, 0, 0, 0, 1000, tzinfo=UTC), bytes(9) + b"\x21") == "00000000010000000000000011"
+    assert (
+        new_run_id(datetime(1970, 1, 1, 0, 0, 0, 1000, tzinfo=UTC), bytes(9) + b"\x21") == "00000000010000000000000011"
+    )
     assert new_run_id(datetime(2016, 7, 30, 23, 54, 10, 259000, tzinfo=UTC), bytes(10))[:10] == "01arz3ndek"
 
 
@@ -50,7 +52,8 @@ def test_refused(now: datetime, entropy: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0" * 25, "0" * 27, "8" + "0" * 25, "0" * 25 + "u", "0" * 25 + "A", "0" * 25 + "\n", "٠" * 26, "../" * 9]
+    "text",
+    ["", "0" * 25, "0" * 27, "8" + "0" * 25, "0" * 25 + "u", "0" * 25 + "A", "0" * 25 + "\n", "٠" * 26, "../" * 9],
 )
 def test_not_an_id(text: str) -> None:
     assert not is_run_id(text)

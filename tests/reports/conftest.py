@@ -139,9 +139,19 @@ def make_synchronized(shape: Shape) -> SynchronizedEvidence:
     sign_taps = tuple(f"forward.layer{layer}.output" for layer in range(LAYERS - 1))
     losses = tuple(StepLosses("synchronized", step, 0.09 * 0.99**step, 0.09 * 0.99**step) for step in steps)
     return SynchronizedEvidence(
-        steps, taps, steps, len(diffs), "09fed3a8" * 8, "09fed3a8" * 8, "float64 oracle", diffs, signs, sign_taps, losses,
+        expected_steps=steps,
+        expected_taps=taps,
+        compared_steps=steps,
+        comparisons=len(diffs),
+        reference_start_digest="09fed3a8" * 8,
+        candidate_start_digest="09fed3a8" * 8,
+        witness="float64 oracle",
+        diffs=diffs,
+        signs=signs,
+        sign_taps=sign_taps,
+        losses=losses,
         seconds=31.4,
-    )  # fmt: skip
+    )
 
 
 def make_free_running(shape: Shape) -> FreeRunningEvidence:
@@ -266,9 +276,7 @@ def passing() -> Sample:
 @pytest.fixture(scope="session")
 def failing() -> Sample:
     equal = tuple(tap for tap in tap_names() if tap.startswith("forward."))
-    shape = Shape(
-        faulty_taps=FAULTY, bit_equal_taps=equal, band_ratio=140.0, candidate_offset=0.02, final_factor=1.12
-    )
+    shape = Shape(faulty_taps=FAULTY, bit_equal_taps=equal, band_ratio=140.0, candidate_offset=0.02, final_factor=1.12)
     return judged(make_record(shape))
 
 

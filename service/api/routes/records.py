@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -12,6 +13,7 @@ from service.api.routes.runs import PROBLEMS
 from service.api.schemas import CheckPage, DiffPage, DiffQuery, Page, PageQuery, StepPage, StepQuery
 from service.parity.record import StepLosses, TapDiff
 from service.parity.verdict import CheckResult
+from service.reports.json_values import json_ready
 
 router = APIRouter(tags=["records"], responses=PROBLEMS)
 
@@ -37,4 +39,6 @@ def list_checks(run_id: RunId, request: Request, query: Annotated[PageQuery, Que
     """The verdict's checks; none before the end."""
     here.store.run(run_id)
     rows = here.store.checks(run_id)[query.offset : query.offset + query.limit + 1]
+    # Evidence has no type that would tell the serializer about NaN: it would go out as null, "not measured".
+    rows = [replace(check, evidence=json_ready(check.evidence)) for check in rows]
     return page_of(request, rows, query.limit, offset=query.offset + query.limit)

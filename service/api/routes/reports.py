@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from service.api.context import Here, RunId
-from service.api.edge import REPORT_POLICY
+from service.api.edge import CONTENT_POLICY
 from service.api.problems import ReportNotReady
 from service.api.routes.runs import PROBLEMS
 from service.api.schemas import ReportQuery
 from service.ports import RunRow
-from service.reports.html import render_html
+from service.reports.html import render_html, style_source
 from service.reports.report import build_report
 
 router = APIRouter(tags=["reports"], responses=PROBLEMS)
@@ -32,7 +32,9 @@ def show_report(run_id: RunId, request: Request, query: Annotated[ReportQuery, Q
         raise ReportNotReady(_why_not(run))
     report = build_report(run, record, here.store.verdict(run_id))
     if (query.format or preferred_form(request.headers.get("accept", ""))) == "html":
-        headers = {"Content-Security-Policy": REPORT_POLICY, "Vary": "Accept"}
+        # The page is one file, to be kept: its stylesheet stands in it, and nothing else may style it.
+        policy = f"{CONTENT_POLICY}; style-src {style_source()}"
+        headers = {"Content-Security-Policy": policy, "Vary": "Accept"}
         return Response(render_html(report), media_type="text/html; charset=utf-8", headers=headers)
     return JSONResponse(report, headers={"Vary": "Accept"})
 
