@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from service.api.app import create_app
 from service.api.catalog import Catalog, DatasetEntry, DeviceEntry, SubjectEntry
+from service.dashboard import pages
 from service.differs.numpy_differ import NumpyDiffer
 from service.executors.local import LocalExecutor
 from service.parity.identity import ENTROPY_BYTES, new_run_id
@@ -93,9 +94,10 @@ def make_worker(settings: Settings, store: RunStore) -> Worker:
 
 def make_app(settings: Settings, store: RunStore) -> FastAPI:
     """The API and the pages."""
-    return create_app(
-        store, make_catalog(), SystemClock(), version=package_version("lockstep") or "0", hosts=settings.allowed_hosts
-    )
+    version = package_version("lockstep") or "0"
+    app = create_app(store, make_catalog(), SystemClock(), version=version, hosts=settings.allowed_hosts)
+    pages.install(app, store)
+    return app
 
 
 def make_catalog() -> Catalog:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service.engine.batches import Batches, Dataset
+from service.engine.batches import Batches
 from service.engine.free_running import FreeRunningPhase
 from service.engine.learning import examine
 from service.engine.observer import SubjectTrouble, attempt
@@ -30,7 +30,7 @@ from service.parity.record import (
     TapDiff,
 )
 from service.parity.verdict import Verdict
-from service.ports import Clock, Differ, Oracle, Progress, ProgressListener, RunStore, Subject
+from service.ports import Clock, Dataset, Differ, Oracle, Progress, ProgressListener, RunStore, Subject
 
 WRITE_EVERY_S = 1.0
 """Rows and progress reach the store this often: a run's own work comes first."""
@@ -84,12 +84,12 @@ class DualRun:
             try:
                 for side in SIDES:
                     subjects[side] = self._build(side)
-                    closing.callback(subjects[side].close)
+                    closing.callback(self._close, side, subjects[side])
                     infos[side] = attempt(side, "building", None, "info", subjects[side].info)
                     self.record = replace(self.record, subjects=dict(infos))
                 initial = attempt("reference", "building", None, "state", subjects["reference"].state)
             except SubjectTrouble as stop:
-                self.record = replace(self.record, troubles=(stop.trouble,))
+                self.record = replace(self.record, troubles=(*self.record.troubles, stop.trouble))
                 return
             if "synchronized" in self._plan.phases:
                 self._synchronized(subjects, initial)
@@ -99,6 +99,12 @@ class DualRun:
     def _build(self, side: Side) -> Subject:
         name = self._plan.reference if side == "reference" else self._plan.candidate
         return attempt(side, "building", None, "build", lambda: self._tools.subject(name, self._plan))
+
+    def _close(self, side: Side, subject: Subject) -> None:
+        try:
+            attempt(side, "closing", None, "close", subject.close)
+        except SubjectTrouble as stop:
+            self.record = replace(self.record, troubles=(*self.record.troubles, stop.trouble))
 
     def _synchronized(self, subjects: Mapping[Side, Subject], initial: Mapping[str, Any]) -> None:
         batches = self._batches("synchronized", self._plan.synchronized_steps()[-1] + 1)
@@ -145,7 +151,10 @@ class DualRun:
 
 
 class Recorder:
-    """The engine's observer: buffers rows for the store and passes progress on, at most once in `WRITE_EVERY_S`."""
+    """The engine's observer: buffers rows, and writes them and the progress at most once in `WRITE_EVERY_S`.
+
+    A phase's first and last progress are always written.
+    """
 
     def __init__(self, run_id: str, store: RunStore, clock: Clock, listener: ProgressListener) -> None:
         self._run_id, self._store, self._clock, self._listener = run_id, store, clock, listener
@@ -167,7 +176,8 @@ class Recorder:
         progress = Progress(phase, done, total, message)
         self._listener(progress)
         now = self._clock.monotonic()
-        if phase == self._phase and now - self._written_at < WRITE_EVERY_S:
+        waiting = phase == self._phase and done < total
+        if waiting and now - self._written_at < WRITE_EVERY_S:
             return
         self._phase, self._written_at = phase, now
         self.flush()

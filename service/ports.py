@@ -64,6 +64,17 @@ class Subject(Protocol):
         """Give back the device's memory; a second call does nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Vectors (rows, vector_length) float32 and the rows' names. `rows` counts the real ones, before padding."""
+
+    name: str
+    vectors: NDArray[np.float32]
+    names: tuple[str, ...]
+    rows: int
+    digest: str
+
+
 class OracleStep(Protocol):
     """One step of the oracle from one state and batch, its backward pass conditioned on a subject's signs."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.differs.numpy_differ import NumpyDiffer
+from service.differs.numpy_differ import NumpyDiffer, cosine
 from service.parity.record import DiffStats
 from service.ports import Array, TapArrays
 
@@ -124,7 +124,7 @@ def _stats(tap: TapArrays, sums: NDArray[np.float64], ulps: NDArray[np.uint64]) 
         mismatches=int(total["mismatches"]),
         max_abs=worst["max_d"][0] if pairs else None,
         rms=math.sqrt(total["square_d"] / pairs) if pairs else None,
-        cosine=min(1.0, max(-1.0, total["dot"] / norm)) if norm > 0 else None,
+        cosine=cosine(total["dot"], norm),
         max_ulp=int(ulps.max()) if pairs else None,
         worst_index=_index(worst["max_d"][1], shape) if pairs else None,
         reference_error=errors["r"][0],

@@ -104,7 +104,8 @@ struct Error {
     double count = 0.0, square = 0.0;
     Worst worst{-1.0, 0.0};
     __device__ void see(bool finite, double side, double exact, double at, double &scale) {
-        if (!finite || !isfinite(exact)) return;
+        if (!isfinite(exact)) { scale = INFINITY; return; }  // an oracle that is not finite measures nothing
+        if (!finite) return;
         const double e = fabs(side - exact);
         count += 1.0;
         square += e * e;

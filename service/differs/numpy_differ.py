@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from service.parity.record import DiffStats
 from service.ports import TapArrays
 
-CHUNK = 8192
-"""Elements a chunk: three float64 work arrays and the slices of four taps fit a 1 MiB cache."""
+CHUNK = 32_768
+"""Elements a chunk: three float64 work arrays and the slices of four taps fit a 2 MiB cache."""
 
 Flat = NDArray[Any]
 
@@ -30,7 +30,8 @@ class NumpyDiffer:
 
     def compare(self, taps: Sequence[TapArrays]) -> list[DiffStats]:
         """One `DiffStats` a pair, in order; raises ValueError where two shapes differ."""
-        return [self._compare(tap) for tap in taps]
+        with np.errstate(invalid="ignore", over="ignore"):
+            return [self._compare(tap) for tap in taps]
 
     def _compare(self, tap: TapArrays) -> DiffStats:
         reference, candidate = np.asarray(tap.reference), np.asarray(tap.candidate)
@@ -52,56 +53,59 @@ class NumpyDiffer:
     def _add(self, t: _Totals, start: int, r: Flat, c: Flat, o_r: Flat | None, o_c: Flat | None) -> None:
         r64, c64, work = (array[: r.size] for array in self._work)
         np.copyto(r64, r)
-        np.copyto(c64, c)
-        square_r, square_c = float(r64 @ r64), float(c64 @ c64)
-        equal = _bits_equal(r, c)
-        if not math.isfinite(square_r + square_c) or not _all_finite(o_r) or not _all_finite(o_c):
-            _add_masked(t, start, r, c, r64.copy(), c64.copy(), o_r, o_c)
+        square_r = float(r64 @ r64)
+        mismatches, ulps = bit_distance(r, c)
+        equal = mismatches == 0 and r.dtype == c.dtype
+        if equal:
+            c64, square_c, dot, square_d = r64, square_r, square_r, 0.0
+            largest, at = 0.0, 0
+        else:
+            np.copyto(c64, c)
+            square_c, dot = float(c64 @ c64), float(r64 @ c64)
+            np.subtract(r64, c64, out=work)
+            square_d, largest, at = _reduce(work)
+        finite = math.isfinite(square_r + square_c)
+        error_r = error_c = None
+        if finite and o_r is not None:
+            np.subtract(r64, o_r, out=work)
+            error_r = _reduce(work)
+            finite = math.isfinite(error_r[0])
+        if finite and o_c is not None:
+            if equal and t.same_oracle:
+                error_c = error_r
+            else:
+                np.subtract(c64, o_c, out=work)
+                error_c = _reduce(work)
+                finite = math.isfinite(error_c[0])
+        if not finite:
+            # NaN, Inf or a square that overflows shows in a sum; only then is it worth looking element by element.
+            _add_masked(t, start, r, c, o_r, o_c)
             return
         t.pairs += r.size
-        t.square_r += square_r
-        t.square_c += square_c
-        if equal:
-            t.dot += square_r
-            t.note_worst(0.0, start)
-            t.max_ulp = max(t.max_ulp, 0)
-        else:
-            t.dot += float(r64 @ c64)
-            np.subtract(r64, c64, out=work)
-            t.square_d += float(work @ work)
-            np.abs(work, out=work)
-            at = int(work.argmax())
-            t.note_worst(float(work[at]), start + at)
-            t.mismatches += _mismatches(r, c)
-            t.note_ulp(r, c)
-        if o_r is not None:
-            t.scale = max(t.scale, float(o_r.max()), -float(o_r.min()))
-            np.subtract(r64, o_r, out=work)
-            error = _Error.of(work)
-            t.reference.add(error, r.size, start)
-            if equal and t.same_oracle:
-                t.candidate.add(error, r.size, start)
-        if o_c is not None and not (equal and t.same_oracle):
+        t.square_r, t.square_c = t.square_r + square_r, t.square_c + square_c
+        t.dot, t.square_d = t.dot + dot, t.square_d + square_d
+        t.mismatches += mismatches
+        t.note_worst(largest, start + at)
+        t.note_ulps(ulps)
+        if o_r is not None and error_r is not None:
+            t.reference.add(error_r, r.size, start)
+            t.note_scale(o_r)
+        if o_c is not None and error_c is not None:
+            t.candidate.add(error_c, c.size, start)
             if not t.same_oracle:
-                t.scale = max(t.scale, float(o_c.max()), -float(o_c.min()))
-            np.subtract(c64, o_c, out=work)
-            t.candidate.add(_Error.of(work), c.size, start)
+                t.note_scale(o_c)
 
 
-@dataclass(slots=True)
-class _Error:
-    """|side - oracle| of one chunk: the largest, where, and the sum of squares."""
+Reduced = tuple[float, float, int]
+"""Sum of squares, largest magnitude, and where it first is."""
 
-    largest: float
-    at: int
-    square: float
 
-    @classmethod
-    def of(cls, difference: NDArray[np.float64]) -> _Error:
-        square = float(difference @ difference)
-        np.abs(difference, out=difference)
-        at = int(difference.argmax())
-        return cls(float(difference[at]), at, square)
+def _reduce(difference: NDArray[np.float64]) -> Reduced:
+    """Reduce a chunk of differences, which is overwritten."""
+    square = float(difference @ difference)
+    np.abs(difference, out=difference)
+    at = int(difference.argmax())
+    return square, float(difference[at]), at
 
 
 @dataclass(slots=True)
@@ -111,10 +115,11 @@ class _ErrorTotals:
     square: float = 0.0
     pairs: int = 0
 
-    def add(self, error: _Error, pairs: int, start: int) -> None:
-        if error.largest > self.largest:
-            self.largest, self.at = error.largest, start + error.at
-        self.square += error.square
+    def add(self, error: Reduced, pairs: int, start: int) -> None:
+        square, largest, at = error
+        if largest > self.largest:
+            self.largest, self.at = largest, start + at
+        self.square += square
         self.pairs += pairs
 
     def maximum(self) -> float | None:
@@ -140,9 +145,12 @@ class _Totals:
         if value > self.largest:
             self.largest, self.at = value, at
 
-    def note_ulp(self, r: Flat, c: Flat) -> None:
-        if r.dtype == c.dtype and r.dtype.kind == "f" and r.size:
-            self.max_ulp = max(self.max_ulp, ulp_distance(r, c))
+    def note_ulps(self, ulps: int | None) -> None:
+        if ulps is not None:
+            self.max_ulp = max(self.max_ulp, ulps)
+
+    def note_scale(self, oracle: Flat) -> None:
+        self.scale = max(self.scale, float(oracle.max()), -float(oracle.min()))
 
     def stats(self, shape: tuple[int, ...], size: int, has_or: bool, has_oc: bool) -> DiffStats:
         norm = math.sqrt(self.square_r) * math.sqrt(self.square_c)
@@ -155,7 +163,7 @@ class _Totals:
             mismatches=self.mismatches,
             max_abs=self.largest if self.pairs else None,
             rms=math.sqrt(self.square_d / self.pairs) if self.pairs else None,
-            cosine=min(1.0, max(-1.0, self.dot / norm)) if norm > 0 else None,
+            cosine=cosine(self.dot, norm),
             max_ulp=self.max_ulp if self.max_ulp >= 0 else None,
             worst_index=_index(self.at, shape) if self.pairs else None,
             reference_error=self.reference.maximum() if has_or else None,
@@ -167,79 +175,66 @@ class _Totals:
         )
 
 
-def ulp_distance(a: Flat, b: Flat) -> int:
-    """Largest count of representable numbers between a and b (one float dtype, finite); -0 and +0 are 0 apart."""
-    ordered_a, ordered_b = ordered_integers(a), ordered_integers(b)
-    if a.dtype.itemsize < 8:
-        return int(np.abs(ordered_a.astype(np.int64) - ordered_b).max())
-    high, low = np.maximum(ordered_a, ordered_b), np.minimum(ordered_a, ordered_b)
-    return int((high.view(np.uint64) - low.view(np.uint64)).max())
+def cosine(dot: float, norm: float) -> float | None:
+    """dot / norm, kept within -1 to 1; None for a zero vector, and where the squares left the range of float64."""
+    return min(1.0, max(-1.0, dot / norm)) if math.isfinite(dot) and 0 < norm < math.inf else None
 
 
-def ordered_integers(values: Flat) -> Flat:
-    """The bit patterns as integers in the order of the numbers: negative magnitudes count down from zero."""
-    integer = np.dtype(f"i{values.dtype.itemsize}")
-    bits = np.ascontiguousarray(values).view(integer)
-    sign = bits >> (8 * integer.itemsize - 1)
-    magnitude = bits & np.iinfo(integer).max
-    ordered: Flat = (magnitude ^ sign) - sign
-    return ordered
+def bit_distance(r: Flat, c: Flat) -> tuple[int, int | None]:
+    """How many elements differ in their bits, and the largest distance in units in the last place.
 
-
-def _bits_equal(r: Flat, c: Flat) -> bool:
-    return r.dtype == c.dtype and _mismatches(r, c) == 0
-
-
-def _mismatches(r: Flat, c: Flat) -> int:
-    """Elements whose bits differ; by value where the dtypes differ."""
+    The distance counts representable numbers between the two, through zero, where -0 and +0 are one; it is None for
+    integers and booleans, and where the dtypes differ (then values are compared instead of bits). Meaningless for NaN
+    and Inf, which the caller leaves out.
+    """
     if r.dtype != c.dtype:
-        return int(np.count_nonzero(r != c))
-    bits = np.dtype(f"u{r.dtype.itemsize}")
-    return int(np.count_nonzero(np.ascontiguousarray(r).view(bits) != np.ascontiguousarray(c).view(bits)))
+        return int(np.count_nonzero(r != c)), None
+    if r.dtype.kind != "f":
+        return int(np.count_nonzero(r != c)), None
+    integer = np.dtype(f"i{r.dtype.itemsize}")
+    bits_r, bits_c = np.ascontiguousarray(r).view(integer), np.ascontiguousarray(c).view(integer)
+    differing = bits_r ^ bits_c
+    mismatches = int(np.count_nonzero(differing))
+    if mismatches == 0:
+        return 0, 0 if r.size else None
+    if differing.min() >= 0:
+        # No sign differs: bit patterns of one sign are in the order of the magnitudes.
+        np.subtract(bits_r, bits_c, out=differing)
+        return mismatches, max(int(differing.max()), -int(differing.min()))
+    magnitude = np.iinfo(integer).max
+    unsigned = np.dtype(f"u{r.dtype.itemsize}")
+    below_r, below_c = (bits_r & magnitude).view(unsigned), (bits_c & magnitude).view(unsigned)
+    apart = np.where(differing < 0, below_r + below_c, np.maximum(below_r, below_c) - np.minimum(below_r, below_c))
+    return mismatches, int(apart.max())
 
 
-def _all_finite(values: Flat | None) -> bool:
-    return values is None or math.isfinite(float(values @ values))
-
-
-def _add_masked(
-    t: _Totals,
-    start: int,
-    r: Flat,
-    c: Flat,
-    r64: NDArray[np.float64],
-    c64: NDArray[np.float64],
-    o_r: Flat | None,
-    o_c: Flat | None,
-) -> None:
+def _add_masked(t: _Totals, start: int, r: Flat, c: Flat, o_r: Flat | None, o_c: Flat | None) -> None:
     """The slow path for a chunk that holds NaN, Inf or squares that overflow: count those, compare the rest."""
+    r64, c64 = r.astype(np.float64), c.astype(np.float64)
     t.nan_r += int(np.isnan(r64).sum())
     t.inf_r += int(np.isinf(r64).sum())
     t.nan_c += int(np.isnan(c64).sum())
     t.inf_c += int(np.isinf(c64).sum())
-    t.mismatches += _mismatches(r, c)
+    t.mismatches += bit_distance(r, c)[0]
     both = np.flatnonzero(np.isfinite(r64) & np.isfinite(c64))
-    with np.errstate(over="ignore"):
-        if both.size:
-            rr, cc = r64[both], c64[both]
-            difference = np.abs(rr - cc)
-            t.pairs += both.size
-            t.square_r += float(rr @ rr)
-            t.square_c += float(cc @ cc)
-            t.dot += float(rr @ cc)
-            t.square_d += float(difference @ difference)
-            at = int(difference.argmax())
-            t.note_worst(float(difference[at]), start + int(both[at]))
-            t.note_ulp(r[both], c[both])
-        for side, oracle, errors in ((r64, o_r, t.reference), (c64, o_c, t.candidate)):
-            if oracle is None:
-                continue
-            finite = np.flatnonzero(np.isfinite(side) & np.isfinite(oracle))
-            if finite.size:
-                error = _Error.of(side[finite] - oracle[finite])
-                error.at = int(finite[error.at])
-                errors.add(error, finite.size, start)
-                t.scale = max(t.scale, float(np.abs(oracle[finite]).max()))
+    if both.size:
+        rr, cc = r64[both], c64[both]
+        square_d, largest, at = _reduce(rr - cc)
+        t.pairs += both.size
+        t.square_r, t.square_c = t.square_r + float(rr @ rr), t.square_c + float(cc @ cc)
+        t.dot, t.square_d = t.dot + float(rr @ cc), t.square_d + square_d
+        t.note_worst(largest, start + int(both[at]))
+        t.note_ulps(bit_distance(r[both], c[both])[1])
+    for side, oracle, errors in ((r64, o_r, t.reference), (c64, o_c, t.candidate)):
+        if oracle is None:
+            continue
+        if not np.isfinite(oracle).all():
+            t.scale = math.inf
+        finite = np.flatnonzero(np.isfinite(side) & np.isfinite(oracle))
+        if finite.size:
+            square, largest, at = _reduce(side[finite] - oracle[finite])
+            errors.add((square, largest, int(finite[at])), finite.size, start)
+            t.note_scale(oracle[finite])
 
 
 def _index(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:

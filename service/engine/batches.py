@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.parity.record import BatchLedger
+from service.ports import Dataset
 
 _PHASE_STREAMS = {"synchronized": 1, "free_running": 2}
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """Vectors (rows, vector_length) float32 and the rows' names. `rows` counts the real ones, before padding."""
-
-    name: str
-    vectors: NDArray[np.float32]
-    names: tuple[str, ...]
-    rows: int
-    digest: str
-
-
-def digest_of(*arrays: NDArray[np.generic]) -> str:
-    """SHA-256 over dtype, shape and bytes of the arrays, hex."""
-    sha = hashlib.sha256()
-    for array in arrays:
-        sha.update(f"{array.dtype.str}{array.shape}".encode())
-        sha.update(np.ascontiguousarray(array).data.cast("B"))
-    return sha.hexdigest()
 
 
 class Batches:

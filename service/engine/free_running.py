@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.batches import Batches, Ledger
-from service.engine.observer import Observer, SubjectTrouble, attempt
-from service.engine.synchronized import state_digest
+from service.engine.observer import Observer, SubjectTrouble, attempt, load, train
+from service.parity.digest import state_digest
 from service.parity.plan import Plan
 from service.parity.record import SIDES, BandMember, BatchLedger, FreeRunningEvidence, Side, StepLosses, Trouble
 from service.ports import Clock, State, Subject
@@ -65,8 +65,8 @@ class FreeRunningPhase:
             for side in SIDES:
                 self._load(side, initial_state)
             candidate = self._subjects["candidate"]
-            state = attempt("candidate", PHASE, None, "state", candidate.state)
-            self._seen.candidate_start = state_digest(state)
+            start = attempt("candidate", PHASE, None, "state", lambda: state_digest(candidate.state()))
+            self._seen.candidate_start = start
             self._train(ledger)
         except SubjectTrouble as stop:
             self._seen.troubles.append(stop.trouble)
@@ -126,12 +126,10 @@ class FreeRunningPhase:
         self._observer.losses(rows)
 
     def _step(self, side: Side, step: int, batch: NDArray[np.float32]) -> float:
-        subject = self._subjects[side]
-        return float(attempt(side, PHASE, step, "train_step", lambda: subject.train_step(batch)).loss)
+        return train(side, PHASE, step, self._subjects[side], batch).loss
 
     def _load(self, side: Side, state: State) -> None:
-        subject = self._subjects[side]
-        attempt(side, PHASE, None, "load_state", lambda: subject.load_state(state))
+        load(side, PHASE, None, self._subjects[side], state)
 
     def _weighs(self, step: int) -> bool:
         return step in self._weigh_at
@@ -167,14 +165,19 @@ class FreeRunningPhase:
 def perturb(
     state: State, rng: np.random.Generator, ulps: int = PERTURBATION_ULPS
 ) -> tuple[dict[str, NDArray[np.generic]], float]:
-    """Move every element by a whole number of its own units in the last place, from -ulps to +ulps.
+    """Move every element by a whole number of its own units in the last place, from -ulps to +ulps, but not by 0.
 
-    Returns the new state and the smallest share of an array's elements that really changed.
+    Returns the new state and the smallest share of an array's elements that really changed. Arrays that are not of
+    floating point, a counter of steps say, stay as they are.
     """
     moved_state: dict[str, NDArray[np.generic]] = {}
     smallest = 1.0
     for name, array in state.items():
-        count = rng.integers(-ulps, ulps + 1, size=array.shape, dtype=np.int8)
+        if array.dtype.kind != "f":
+            moved_state[name] = array.copy()
+            continue
+        # Without 0: of a bias with one element, one draw in nine would move nothing at all.
+        count = rng.integers(1, ulps + 1, size=array.shape, dtype=np.int8) * rng.choice((-1, 1), size=array.shape)
         moved = array + count.astype(array.dtype) * np.spacing(array)
         if array.size:
             smallest = min(smallest, float(np.count_nonzero(moved != array)) / array.size)

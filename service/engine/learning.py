@@ -11,10 +11,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.batches import Dataset
 from service.engine.observer import SubjectTrouble, attempt
 from service.parity.record import SIDES, LearnedModel, LearningEvidence, Side, Swatch, Trouble
-from service.ports import Subject
+from service.ports import Dataset, Subject
 
 SWATCHES = 24
 RGB = slice(0, 3)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from service.parity.errors import RunCancelled
 from service.parity.record import Side, StepLosses, TapDiff, Trouble
+from service.ports import State, StepResult, Subject
 
 T = TypeVar("T")
 
@@ -29,9 +34,36 @@ class SubjectTrouble(Exception):
 
 
 def attempt(side: Side, phase: str, step: int | None, what: str, call: Callable[[], T]) -> T:
-    """Call into a subject. Whatever it raises is data about that side, not an error of Lockstep's."""
+    """Call into a subject. Whatever it raises is data about that side, not an error of Lockstep's.
+
+    Except a wish to stop, which is nobody's fault.
+    """
     try:
         return call()
+    except RunCancelled:
+        raise
     except Exception as error:
         message = f"the {side} raised {type(error).__name__} in {what}: {error}"
         raise SubjectTrouble(Trouble(side, phase, step, "exception", message)) from error
+
+
+def load(side: Side, phase: str, step: int | None, subject: Subject, state: State) -> None:
+    """Give a side copies of the state: one that keeps and trains the arrays must not change what others start from."""
+    copies = {name: array.copy() for name, array in state.items()}
+    attempt(side, phase, step, "load_state", lambda: subject.load_state(copies))
+
+
+def train(
+    side: Side, phase: str, step: int, subject: Subject, batch: NDArray[np.float32], taps: bool = False
+) -> StepResult:
+    """One training step of a side, its answer read while it can still be blamed for it: a loss that is no number, taps
+    that are no arrays."""
+    return attempt(side, phase, step, "train_step", lambda: _read(subject.train_step(batch, taps=taps)))
+
+
+def _read(result: StepResult) -> StepResult:
+    named = dict(result.taps)
+    for name, array in named.items():
+        if not (hasattr(array, "shape") and hasattr(array, "dtype")):
+            raise TypeError(f"the tap {name} is a {type(array).__name__}, not an array")
+    return StepResult(float(result.loss), named)

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.batches import Batches, Ledger, digest_of
-from service.engine.observer import Observer, SubjectTrouble, attempt
+from service.engine.batches import Batches, Ledger
+from service.engine.observer import Observer, SubjectTrouble, attempt, load, train
 from service.parity.diff import Signature, pair_taps
+from service.parity.digest import state_digest
 from service.parity.plan import Plan
 from service.parity.record import (
     SIDES,
@@ -29,11 +30,6 @@ from service.parity.record import (
 from service.ports import Array, Clock, Differ, Oracle, OracleStep, State, StepResult, Subject, TapArrays
 
 PHASE = "synchronized"
-
-
-def state_digest(state: State) -> str:
-    """SHA-256 over the arrays in the order of their names, hex."""
-    return digest_of(*(state[name] for name in sorted(state)))
 
 
 @dataclass(slots=True)
@@ -71,7 +67,7 @@ class SynchronizedPhase:
         ledger = Ledger(PHASE, len(expected))
         reference = self._subjects["reference"]
         try:
-            attempt("reference", PHASE, None, "load_state", lambda: reference.load_state(initial_state))
+            load("reference", PHASE, None, reference, initial_state)
             for step, batch in enumerate(self._batches):
                 if step % self._plan.synchronized.every == 0:
                     self._compare(step, batch, ledger)
@@ -102,10 +98,10 @@ class SynchronizedPhase:
         ledger.planned(batch)
         reference, candidate = self._subjects["reference"], self._subjects["candidate"]
         state = attempt("reference", PHASE, step, "state", reference.state)
-        attempt("candidate", PHASE, step, "load_state", lambda: candidate.load_state(state))
+        load("candidate", PHASE, step, candidate, state)
         if not self._seen.compared:
-            start = attempt("candidate", PHASE, step, "state", candidate.state)
-            self._seen.candidate_start = state_digest(start)
+            start = attempt("candidate", PHASE, step, "state", lambda: state_digest(candidate.state()))
+            self._seen.candidate_start = start
         results: dict[Side, StepResult] = {}
         for side in SIDES:
             results[side] = self._step(side, step, batch, taps=True)
@@ -114,11 +110,10 @@ class SynchronizedPhase:
         self._diff(step, results, self._oracle.step(state, batch))
 
     def _step(self, side: Side, step: int, batch: NDArray[np.float32], taps: bool) -> StepResult:
-        subject = self._subjects[side]
-        return attempt(side, PHASE, step, "train_step", lambda: subject.train_step(batch, taps=taps))
+        return train(side, PHASE, step, self._subjects[side], batch, taps)
 
     def _record_losses(self, step: int, results: Mapping[Side, StepResult]) -> None:
-        row = StepLosses(PHASE, step, float(results["reference"].loss), float(results["candidate"].loss))
+        row = StepLosses(PHASE, step, results["reference"].loss, results["candidate"].loss)
         self._seen.losses.append(row)
         self._observer.losses([row])
 
@@ -170,17 +165,13 @@ class SynchronizedPhase:
 
 
 def with_loss(result: StepResult) -> dict[str, Array]:
-    """The taps with the loss among them, as a 0-d array after the forward taps."""
-    arrays: dict[str, Array] = {}
-    placed = False
-    for name, array in result.taps.items():
-        if not placed and not name.startswith("forward."):
-            arrays["loss.value"] = np.float64(result.loss).reshape(())
-            placed = True
-        arrays[name] = array
-    if not placed:
-        arrays["loss.value"] = np.float64(result.loss).reshape(())
-    return arrays
+    """The taps with the step's loss among them, as a 0-d array after the forward taps.
+
+    A tap that calls itself `loss.value` does not stand in for the loss that the step returned.
+    """
+    named = {name: array for name, array in result.taps.items() if name != "loss.value"}
+    forward = {name: array for name, array in named.items() if name.startswith("forward.")}
+    return {**forward, "loss.value": np.float64(result.loss).reshape(()), **named}
 
 
 def _signature(array: Array) -> Signature:

@@ -34,7 +34,8 @@ MEASURED: dict[str, Check] = {
 
 def judge(record: RunRecord, policy: Policy) -> Verdict:
     """The verdict on `record` by `policy`; the same record and policy always give the same one."""
-    checks = tuple(_required(_check(name, record, policy), policy) for name in ALL_CHECKS)
+    unknown = (name for name in policy.required if name not in ALL_CHECKS)
+    checks = tuple(_required(_check(name, record, policy), policy) for name in (*ALL_CHECKS, *unknown))
     outcome = decide(checks)
     diverged = any(check.outcome == "fail" and check.name.startswith("numerics.") for check in checks)
     divergence = first_divergence(record, policy) if diverged else None
@@ -45,6 +46,8 @@ def judge(record: RunRecord, policy: Policy) -> Verdict:
 def _check(name: str, record: RunRecord, policy: Policy) -> CheckResult:
     if name in MEASURED:
         return MEASURED[name](record, policy)
+    if name not in ALL_CHECKS:
+        return CheckResult(name, "inconclusive", "this version of Lockstep has no such check; look for a misspelt name")
     phase = "checkpoint" if name in CHECKPOINT_CHECKS else "memory" if name.startswith("memory.") else "performance"
     reason = f"this version of Lockstep does not carry out the {phase} phase"
     candidate = record.subjects.get("candidate")

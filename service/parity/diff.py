@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from service.parity.record import SIDES, Side, Trouble
 
 Signature = tuple[tuple[int, ...], str]
 """Shape and dtype of a tap."""
+
+_REAL = re.compile(r"float(16|32|64)|u?int(8|16|32|64)|bool")
+"""The dtypes that a differ can compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ def pair_taps(
         if tap in reference and tap in candidate and reference[tap][1] != candidate[tap][1]:
             message = f"{tap} is {candidate[tap][1]} in the candidate and {reference[tap][1]} in the reference"
             troubles.append(Trouble("candidate", phase, step, "dtype", message, tap))
-    broken = {trouble.tap for trouble in troubles if trouble.kind in ("missing_tap", "shape")}
+    broken = {trouble.tap for trouble in troubles if trouble.kind in ("missing_tap", "shape", "not_numbers")}
     return Pairing(tuple(tap for tap in expected if tap not in broken), tuple(troubles))
 
 
@@ -46,6 +50,9 @@ def _troubles(
         elif taps[tap][0] != shape:
             message = f"{tap} has shape {taps[tap][0]} in the {side}; expected {shape}"
             yield Trouble(side, phase, step, "shape", message, tap)
+        elif not _REAL.fullmatch(taps[tap][1]):
+            message = f"{tap} is {taps[tap][1]} in the {side}, which holds no real numbers that can be compared"
+            yield Trouble(side, phase, step, "not_numbers", message, tap)
     for tap in taps:
         if tap not in expected:
             yield Trouble(side, phase, step, "extra_tap", f"the {side} gave {tap}, which the plan does not expect", tap)

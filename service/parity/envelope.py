@@ -46,11 +46,8 @@ def loss_band(evidence: FreeRunningEvidence, policy: Policy) -> BandSeries:
 
 def weights_band(evidence: FreeRunningEvidence, policy: Policy) -> BandSeries:
     """Relative L2 distances of the weights, at the steps where they were compared."""
-    count = min(
-        (len(member.weight_distances) for member in evidence.members),
-        default=0,
-    )
-    count = min(count, len(evidence.candidate_weight_distances))
+    lengths = [len(member.weight_distances) for member in evidence.members] or [0]
+    count = min(*lengths, len(evidence.candidate_weight_distances), len(evidence.weight_steps))
     return _series(
         list(evidence.weight_steps[:count]),
         list(evidence.candidate_weight_distances[:count]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.parity.policy import Policy
-from service.parity.record import RunRecord
+from service.parity.record import SIDES, RunRecord
 from service.parity.verdict import CheckResult
 
 
@@ -16,7 +16,15 @@ def check_same_batches(record: RunRecord, policy: Policy) -> CheckResult:
     missing = set(record.plan.phases) - {ledger.phase for ledger in evidence.batches}
     if missing:
         return CheckResult(name, "inconclusive", f"no batches were recorded for {', '.join(sorted(missing))}")
+    if not evidence.dataset_digest or not evidence.dataset_rows:
+        return CheckResult(name, "inconclusive", "the dataset was not recorded")
+    planned = {"synchronized": len(record.plan.synchronized_steps()), "free_running": record.plan.training.steps}
     for ledger in evidence.batches:
+        if ledger.expected != planned.get(ledger.phase):
+            message = (
+                f"{ledger.expected} batches were expected in the {ledger.phase} phase; the plan has another number"
+            )
+            return CheckResult(name, "inconclusive", message)
         for side, count, digest in (
             ("reference", ledger.reference_count, ledger.reference_digest),
             ("candidate", ledger.candidate_count, ledger.candidate_digest),
@@ -37,6 +45,9 @@ def check_frozen_reference(record: RunRecord, policy: Policy) -> CheckResult:
     evidence = record.integrity
     if evidence is None:
         return CheckResult(name, "inconclusive", "the frozen files were not looked at")
+    silent = [side for side in SIDES if side not in record.subjects]
+    if silent:
+        return CheckResult(name, "inconclusive", f"the {silent[0]} did not say what it is")
     if evidence.changed_files:
         files = ", ".join(evidence.changed_files[:5])
         return CheckResult(name, "fail", f"{len(evidence.changed_files)} frozen files changed: {files}")

@@ -52,13 +52,18 @@ def check_outputs_vary(record: RunRecord, policy: Policy) -> CheckResult:
     missing = _missing(name, record, evidence)
     if missing or evidence is None:
         return missing or absent_phase(name, record, "free_running")
+    # NaN or Inf in a feature that is constant in the data is not in the spread, and is none the better for it.
     shares: dict[Side, float] = {
-        model.side: model.output_spread / model.data_spread if model.data_spread > 0 else math.nan
+        model.side: model.output_spread / model.data_spread
+        if model.data_spread > 0 and not model.nonfinite
+        else math.nan
         for model in evidence.models
     }
+    broken = {model.side: model.nonfinite for model in evidence.models if model.nonfinite}
     message = "outputs' spread over inputs as a share of the data's: " + ", ".join(
         f"{side} {shares[side]:.1%}" for side in ("candidate", "reference")
     )
+    message += "".join(f"; {count} outputs of the {side} are NaN or Inf" for side, count in broken.items())
     limit = policy.outputs_vary
     return _judge(name, message, shares, lambda share: share >= limit, limit=limit, unit="of the data's spread")
 
@@ -109,8 +114,10 @@ def _missing(name: str, record: RunRecord, evidence: LearningEvidence | None) ->
         return absent_phase(name, record, "free_running")
     if evidence.troubles:
         return _stopped(name, evidence.troubles[0].side, evidence.troubles[0].message)
-    if {model.side for model in evidence.models} != set(SIDES):
+    if sorted(model.side for model in evidence.models) != sorted(SIDES):
         return CheckResult(name, "inconclusive", "not both trained models were looked at")
+    if not all(model.rows and model.varying_features for model in evidence.models):
+        return CheckResult(name, "inconclusive", "the trained models were looked at on no data")
     return None
 
 

@@ -28,10 +28,11 @@ def check_synchronized(record: RunRecord, policy: Policy) -> CheckResult:
     evidence = record.synchronized
     if evidence is None:
         return absent_phase(name, record, "synchronized")
-    stopped = _stopped(name, evidence.troubles, evidence.reference_start_digest, evidence.candidate_start_digest)
+    troubles = (*record.troubles, *evidence.troubles)
+    stopped = _stopped(name, troubles, evidence.reference_start_digest, evidence.candidate_start_digest)
     if stopped:
         return stopped
-    incomplete = _incomplete(evidence)
+    incomplete = _incomplete(evidence, record.plan.synchronized_steps())
     if incomplete:
         return CheckResult(name, "inconclusive", incomplete)
     broken = _first_nonfinite(evidence.diffs)
@@ -41,12 +42,9 @@ def check_synchronized(record: RunRecord, policy: Policy) -> CheckResult:
         message = f"{diff.tap} holds {count} NaN or Inf in the {side} at step {diff.step}"
         return CheckResult(name, _blame(side), message)
     summaries = summarise_taps(evidence.diffs, policy)
-    if any(summary.error_ratio is None for summary in summaries):
-        taps = ", ".join(summary.tap for summary in summaries if summary.error_ratio is None)
-        return CheckResult(name, "inconclusive", f"no error could be measured for {taps}")
-    worst = max(summaries, key=_ratio)
-    ok = _ratio(worst) <= policy.error_ratio
+    worst = max(summaries, key=lambda summary: math.inf if math.isnan(_ratio(summary)) else _ratio(summary))
     above = sum(not _ratio(summary) <= policy.error_ratio for summary in summaries)
+    ok = above == 0
     detail = f"{evidence.comparisons} comparisons of {len(summaries)} taps at {len(evidence.compared_steps)} steps"
     if ok:
         message = f"every tap is as close to the float64 oracle as the reference's: worst {worst.tap}; {detail}"
@@ -77,6 +75,10 @@ def check_sign_disagreements(record: RunRecord, policy: Policy) -> CheckResult:
     seen = [(sign.step, sign.tap, sign.side) for sign in evidence.signs]
     if not wanted or len(seen) != len(wanted) or set(seen) != wanted:
         return CheckResult(name, "inconclusive", f"signs were compared {len(seen)} of {len(wanted)} times")
+    uncounted = next((s for s in evidence.signs if not s.elements or (s.flips and s.worst_excess is None)), None)
+    if uncounted:
+        message = f"the signs of {uncounted.tap} at step {uncounted.step} were not measured in the {uncounted.side}"
+        return CheckResult(name, "inconclusive", message)
     flips = {side: sum(s.flips for s in evidence.signs if s.side == side) for side in ("reference", "candidate")}
     units = sum(s.elements for s in evidence.signs if s.side == "candidate")
     worst: dict[str, float] = {}
@@ -111,7 +113,8 @@ def check_free_running(record: RunRecord, policy: Policy) -> CheckResult:
     evidence = record.free_running
     if evidence is None:
         return absent_phase(name, record, "free_running")
-    stopped = _stopped(name, evidence.troubles, evidence.reference_start_digest, evidence.candidate_start_digest)
+    troubles = (*record.troubles, *evidence.troubles)
+    stopped = _stopped(name, troubles, evidence.reference_start_digest, evidence.candidate_start_digest)
     if stopped:
         return stopped
     broken = _broken_losses(evidence)
@@ -122,6 +125,10 @@ def check_free_running(record: RunRecord, policy: Policy) -> CheckResult:
     if problem:
         return CheckResult(name, "inconclusive", problem)
     loss, weights = loss_band(evidence, policy), weights_band(evidence, policy)
+    if not all(math.isfinite(width) for width in (*loss.band, *weights.band)):
+        return CheckResult(
+            name, "inconclusive", "the perturbation band is not finite: a reference's loss or weights are 0"
+        )
     worst = _worse(loss.worst or 0.0, weights.worst or 0.0)
     ok = worst <= policy.band
     left = _left(loss, weights, policy)
@@ -196,15 +203,23 @@ def _stopped(
             where = "" if first.step is None else f" at step {first.step}"
             more = f" ({count} such observations)" if count > 1 else ""
             return CheckResult(name, _blame(side), f"{first.message}{where}{more}")
+    if not reference_start:
+        return CheckResult(name, "inconclusive", "the state from which both sides start was not recorded")
     if reference_start != candidate_start:
         return CheckResult(name, "fail", "the candidate did not start from the reference's state: their digests differ")
     return None
 
 
-def _incomplete(evidence: SynchronizedEvidence) -> str | None:
-    """Coverage: every expected step with every expected tap, exactly once."""
-    if not evidence.diffs:
+def _incomplete(evidence: SynchronizedEvidence, planned: tuple[int, ...]) -> str | None:
+    """Coverage: every planned step with every expected tap, exactly once, each element measured against a witness."""
+    if not evidence.diffs or not evidence.comparisons:
         return "nothing was compared"
+    if not evidence.witness:
+        return "no witness is named from which errors were measured"
+    if evidence.expected_steps != planned or evidence.compared_steps != planned:
+        return f"{len(evidence.compared_steps)} of the plan's {len(planned)} steps were compared"
+    if tuple(row.step for row in evidence.losses) != planned:
+        return f"{len(evidence.losses)} of {len(planned)} steps have losses"
     seen = [(diff.step, diff.tap) for diff in evidence.diffs]
     wanted = {(step, tap) for step in evidence.expected_steps for tap in evidence.expected_taps}
     missing = wanted - set(seen)
@@ -213,8 +228,27 @@ def _incomplete(evidence: SynchronizedEvidence) -> str | None:
         return f"{len(missing)} of {len(wanted)} comparisons are missing, e.g. {tap} at step {step}"
     if len(seen) != len(wanted):
         return f"{len(seen)} comparisons are recorded where {len(wanted)} were expected"
-    empty = next((diff for diff in evidence.diffs if diff.stats.elements == 0), None)
-    return f"{empty.tap} at step {empty.step} has no elements" if empty else None
+    if evidence.comparisons != len(seen):
+        return f"{evidence.comparisons} comparisons were made and {len(seen)} are recorded"
+    return next((problem for diff in evidence.diffs if (problem := _unmeasured(diff))), None)
+
+
+def _unmeasured(diff: TapDiff) -> str | None:
+    """What kept a comparison from covering its whole tap. NaN and Inf of a side are not meant here: they decide."""
+    stats, where = diff.stats, f"{diff.tap} at step {diff.step}"
+    if stats.elements == 0:
+        return f"{where} has no elements"
+    if stats.elements != math.prod(diff.shape):
+        return f"{where} was compared in {stats.elements} of {math.prod(diff.shape)} elements"
+    if any(nonfinite(diff)):
+        return None
+    if stats.reference_error is None or stats.candidate_error is None or stats.oracle_scale is None:
+        return f"no error could be measured for {where}"
+    if not math.isfinite(stats.oracle_scale):
+        return f"the oracle itself is NaN or Inf in {where}"
+    if not math.isfinite(stats.reference_error):
+        return f"the reference's error is not finite in {where}"
+    return None
 
 
 def _first_nonfinite(diffs: tuple[TapDiff, ...]) -> tuple[Side, TapDiff] | None:
@@ -253,6 +287,10 @@ def _broken_losses(evidence: FreeRunningEvidence) -> tuple[Side, int] | None:
 def _unusable_band(record: RunRecord, evidence: FreeRunningEvidence) -> str | None:
     spec = record.plan.free_running
     window = record.plan.band_window()
+    finished = (evidence.expected_steps, evidence.reference_steps, evidence.candidate_steps)
+    if set(finished) != {record.plan.training.steps}:
+        of = f"of {record.plan.training.steps} steps"
+        return f"the reference finished {evidence.reference_steps} and the candidate {evidence.candidate_steps} {of}"
     steps = [row.step for row in evidence.losses]
     if steps != list(range(evidence.expected_steps)):
         return f"{len(steps)} of {evidence.expected_steps} steps have both losses"

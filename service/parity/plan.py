@@ -36,7 +36,7 @@ MAX_STEPS = 10_000_000
 MAX_PARAMETERS = 2**28
 MAX_SEED = 2**32 - 1
 
-_DEVICE = re.compile(r"auto|cpu|cuda:\d{1,3}")
+_DEVICE = re.compile(r"auto|cpu|cuda:[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,19 +161,24 @@ def plan_from_document(document: Mapping[str, Any]) -> Plan:
             except TypeError as error:
                 raise InvalidPlan(Problem(name, f"cannot be read: {error}")) from error
     if "phases" in values:
+        if not isinstance(values["phases"], list | tuple):
+            raise InvalidPlan(Problem("phases", f"is {values['phases']!r}; it must be a list of names"))
         values["phases"] = tuple(values["phases"])
     return Plan(**values).validate()
 
 
 def _problems(plan: Plan) -> Iterator[Problem]:
     model, training = plan.model, plan.training
+    for name in ("reference", "candidate", "dataset"):
+        if not isinstance(getattr(plan, name), str):
+            yield Problem(name, f"is {getattr(plan, name)!r}; it must be a name")
     yield from _whole("model.vector_length", model.vector_length, MIN_VECTOR_LENGTH, MAX_WIDTH)
     yield from _whole("model.hidden_layers", model.hidden_layers, 1, MAX_HIDDEN_LAYERS)
     yield from _whole("model.bottleneck", model.bottleneck, 1, MAX_WIDTH)
-    if not 0 <= model.alpha < 1:
-        yield Problem("model.alpha", f"is {model.alpha}; it must be at least 0 and below 1")
+    if not (_is_number(model.alpha) and 0 <= model.alpha < 1):
+        yield Problem("model.alpha", f"is {model.alpha!r}; it must be at least 0 and below 1")
     yield from _whole("training.steps", training.steps, 1, MAX_STEPS)
-    if training.batch_size > MAX_BATCH_SIZE:
+    if _is_number(training.batch_size) and training.batch_size > MAX_BATCH_SIZE:
         yield Problem(
             "training.batch_size",
             f"is {training.batch_size}, but the legacy model pre-allocates {MAX_BATCH_SIZE} rows and cannot take more; "
@@ -189,7 +194,7 @@ def _problems(plan: Plan) -> Iterator[Problem]:
     yield from _whole("free_running.band_steps", plan.free_running.band_steps, 1, MAX_STEPS)
     yield from _whole("free_running.weights_every", plan.free_running.weights_every, 1, MAX_STEPS)
     yield from _whole("seed", plan.seed, 0, MAX_SEED)
-    if not _DEVICE.fullmatch(plan.device):
+    if not (isinstance(plan.device, str) and _DEVICE.fullmatch(plan.device)):
         yield Problem("device", f"is {plan.device!r}; use auto, cpu or cuda:N, e.g. cuda:0")
     yield from _phases(plan.phases)
     if _in_range(plan):
@@ -202,6 +207,9 @@ def _problems(plan: Plan) -> Iterator[Problem]:
 def _phases(phases: tuple[str, ...]) -> Iterator[Problem]:
     if not phases:
         yield Problem("phases", f"is empty; choose from {', '.join(PHASES)}")
+    if not all(isinstance(phase, str) for phase in phases):
+        yield Problem("phases", f"is {phases!r}; it must be a list of names")
+        return
     for phase in phases:
         if phase in LATER_PHASES:
             yield Problem("phases", f"{phase!r} is not carried out by this version; choose from {', '.join(PHASES)}")
@@ -215,17 +223,28 @@ def _in_range(plan: Plan) -> bool:
     """Whether the widths may be computed at all."""
     model = plan.model
     return (
-        MIN_VECTOR_LENGTH <= model.vector_length <= MAX_WIDTH
+        all(map(_is_whole, (model.vector_length, model.hidden_layers, model.bottleneck)))
+        and MIN_VECTOR_LENGTH <= model.vector_length <= MAX_WIDTH
         and 1 <= model.hidden_layers <= MAX_HIDDEN_LAYERS
         and 1 <= model.bottleneck <= MAX_WIDTH
     )
 
 
 def _whole(name: str, value: int, low: int, high: int) -> Iterator[Problem]:
-    if not low <= value <= high:
-        yield Problem(name, f"is {value:,}; it must be a whole number from {low:,} to {high:,}")
+    if not _is_whole(value) or not low <= value <= high:
+        shown = f"{value:,}" if _is_number(value) else repr(value)
+        yield Problem(name, f"is {shown}; it must be a whole number from {low:,} to {high:,}")
 
 
 def _positive(name: str, value: float) -> Iterator[Problem]:
-    if not (math.isfinite(value) and value > 0):
-        yield Problem(name, f"is {value}; it must be a finite number above 0")
+    if not (_is_number(value) and math.isfinite(value) and value > 0):
+        yield Problem(name, f"is {value!r}; it must be a finite number above 0")
+
+
+def _is_number(value: object) -> bool:
+    """Documents come from outside: text, None and true are not numbers."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

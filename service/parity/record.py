@@ -66,7 +66,8 @@ class DiffStats:
     candidate_error_rms: float | None = None
     candidate_worst_index: tuple[int, ...] | None = None
     oracle_scale: float | None = None
-    """max |oracle|, the larger of the two oracles where they were conditioned differently."""
+    """max |oracle|, the larger of the two oracles where they were conditioned differently; infinite where an oracle
+    itself is NaN or Inf."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,14 @@ def rounding_floor(diff: TapDiff, policy: Policy) -> float:
 
 
 def ratio_of(candidate_error: float | None, reference_error: float | None, floor: float) -> float | None:
-    """e_cand / max(e_ref, floor); 0 when the candidate is exact, infinite when only the candidate errs."""
+    """e_cand / max(e_ref, floor); 0 when the candidate is exact, infinite when only the candidate errs.
+
+    NaN when the yardstick is infinite or NaN: nothing can be measured by it.
+    """
     if candidate_error is None or reference_error is None:
         return None
+    if not (math.isfinite(reference_error) and math.isfinite(floor)):
+        return math.nan
     if candidate_error == 0:
         return 0.0
     yardstick = max(reference_error, floor)
@@ -99,5 +104,8 @@ def _summarise(tap: str, rows: list[TapDiff], policy: Policy) -> TapSummary:
 
 
 def _largest(values: Iterable[float | None]) -> float | None:
+    """The largest known value; NaN if any is, wherever it stands (`max` alone depends on the order)."""
     known = [value for value in values if value is not None]
-    return max(known) if known else None
+    if any(math.isnan(value) for value in known):
+        return math.nan
+    return max(known, default=None)

@@ -17,7 +17,7 @@ from service.reports.svg import Scale, drawing, element, label, polylines, round
 
 WIDTH = 852
 _LEFT = 60
-_RIGHT = 118
+_RIGHT = 150
 _TOP = 26
 _LABEL_APART = 14
 

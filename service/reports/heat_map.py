@@ -108,7 +108,7 @@ def heat_key(rows: Sequence[HeatRow], limit: float) -> Markup:
         x += wide
     parts += [rule(x + 7, 0, x + 7, 40, "ink"), label(x + 2, 39, "within", anchor="end")]
     x += 15
-    parts.append(label(x - 3, 39, f"over the limit, {figure(limit)}", "strong"))
+    parts.append(label(x - 3, 39, f"over the limit of {figure(limit)}", "strong"))
     for class_, text, wide in warm:
         parts += [
             element("rect", class_=class_, x=x, y=2, width=wide - 1, height=13),

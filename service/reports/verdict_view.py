@@ -70,10 +70,8 @@ def _why(report: Document) -> list[tuple[str, str]]:
         return [*count, *first, *([("", f"Also: {others}.")] if others else []), *_left_out(report)]
     if report["error"]:
         return [("", sentence(report["error"]["message"] or "No reason was recorded"))]
-    return [
-        ("", sentence(report["summary"])),
-        ("", "What was observed until then stands below; none of it is a verdict."),
-    ]
+    seen = [("", "What was observed until then stands below; none of it is a verdict.")] if report["subjects"] else []
+    return [("", sentence(report["summary"])), *seen]
 
 
 def _left_out(report: Document) -> list[tuple[str, str]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from legacy.color_loader import DATASETS, color_vectors, load_color_records, pad_with_noise
-from service.engine.batches import Dataset, digest_of
+from service.parity.digest import digest_of
 from service.parity.errors import Problem, UnknownName
 from service.parity.plan import Plan
+from service.ports import Dataset
 
 _DESCRIPTIONS = {
     "colors-a-f": "264 named colours from A to F, Absolute Zero first",

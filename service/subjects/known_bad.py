@@ -129,6 +129,11 @@ class VariantSubject:
         wanted = {f"{part}_{i}" for i in range(self._layers) for part in ("weight", "bias")}
         if wanted != set(state):
             raise ValueError(f"the state has {sorted(state)}; this model has {sorted(wanted)}")
+        for i in range(self._layers):
+            for name, own in ((f"weight_{i}", self._weights[i]), (f"bias_{i}", self._biases[i])):
+                if state[name].shape != own.shape or state[name].dtype != np.float32:
+                    given = f"{state[name].dtype} of shape {state[name].shape}"
+                    raise ValueError(f"{name} is {given}; this model has float32 of shape {own.shape}")
         # Copies: on the CPU asarray would share memory with the state and train it along.
         self._weights = [self._xp.array(state[f"weight_{i}"]) for i in range(self._layers)]
         self._biases = [self._xp.array(state[f"bias_{i}"]) for i in range(self._layers)]

@@ -112,7 +112,10 @@ class AutoencoderOracleStep:
         return found
 
     def _worst_excess(self, layer: int, flipped: Array, count: int) -> float:
-        """max |z| / (2^-24 * sqrt(K) * (|x| @ |W| + |b|)) over the flipped units; infinite where the bound is 0."""
+        """max |z| / (2^-24 * sqrt(K) * (|x| @ |W| + |b|)) over the flipped units.
+
+        Infinite where a bound is 0: a sum of zeros is zero in any order, so rounding excuses no sign there.
+        """
         xp, x, weight = self._xp, self._inputs[layer], self._weights[layer]
         rows, columns = xp.nonzero(flipped)
         if count <= _GATHER_LIMIT:
@@ -123,7 +126,7 @@ class AutoencoderOracleStep:
         bound = UNIT_ROUNDOFF * math.sqrt(weight.shape[0]) * magnitude
         distance = xp.abs(self._pre_activations[layer][rows, columns])
         if bool((bound == 0).any()):
-            return math.inf if bool((distance[bound == 0] > 0).any()) else 0.0
+            return math.inf
         return float((distance / bound).max())
 
     def _train(self, signs: list[Array]) -> dict[str, Array]:

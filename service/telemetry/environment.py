@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import psutil
 import service
 from service.telemetry.nvml import look_at_driver
 
+_CREDENTIALS = re.compile(r"(\w://)\S*@")
 _PACKAGES = ("lockstep", "numpy", "scipy", "cupy-cuda12x", "cupy-cuda13x", "nvidia-ml-py", "sqlalchemy", "fastapi")
 
 
@@ -35,8 +37,14 @@ def describe_environment(device: str) -> Mapping[str, Any]:
         "no_gpu_reason": driver.absent_reason,
         "packages": {name: version for name in _PACKAGES if (version := package_version(name)) is not None},
         "git_revision": _git_revision(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": without_credentials(sys.argv),
     }
+
+
+def without_credentials(arguments: Sequence[str]) -> list[str]:
+    """The command line with the program's bare name, and `***` for user and password of an address in it."""
+    words = [_CREDENTIALS.sub(r"\1***@", word) for word in arguments]
+    return [Path(words[0]).name, *words[1:]] if words else []
 
 
 def package_version(name: str) -> str | None:
@@ -63,9 +71,10 @@ def _git_revision() -> str | None:
     if git is None or not (root / ".git").exists():
         return None
     commit = _ask(git, root, "rev-parse", "HEAD")
-    if commit is None:
+    changes = _ask(git, root, "status", "--porcelain", "--untracked-files=no")
+    if commit is None or changes is None:
         return None
-    return f"{commit}+changes" if _ask(git, root, "status", "--porcelain", "--untracked-files=no") else commit
+    return f"{commit}+changes" if changes else commit
 
 
 def _ask(git: str, root: Path, *words: str) -> str | None:

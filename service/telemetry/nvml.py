@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import pynvml
@@ -38,7 +39,8 @@ def look_at_driver() -> DriverView:
     except pynvml.NVMLError as error:
         return DriverView(None, (), f"NVML answers: {error}")
     finally:
-        pynvml.nvmlShutdown()
+        with contextlib.suppress(pynvml.NVMLError):  # a lost GPU answers nothing any more, not even this
+            pynvml.nvmlShutdown()
     return DriverView(version, gpus, None if gpus else "the driver sees no GPU")
 
 

@@ -111,6 +111,8 @@ def test_body(name: str, client: TestClient, store: MemoryRunStore) -> None:
     document = assert_problem(response, status)
     if status == 422:
         assert document["errors"]
+    if status == 400:
+        assert document["type"] == "urn:lockstep:problem:malformed-json"
     assert store.runs(RunFilter()) == []
 
 
@@ -191,6 +193,17 @@ IDS = [
 @pytest.mark.parametrize("run_id", IDS)
 def test_id_of_no_run(run_id: str, suffix: str, client: TestClient) -> None:
     assert_problem(client.get(f"{RUNS}/{run_id}{suffix}"), 404)
+
+
+@pytest.mark.parametrize("run_id", [run_id for run_id in IDS if run_id != "0" * 26])
+def test_what_cannot_be_an_id_reaches_no_store(
+    run_id: str, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: MemoryRunStore, asked_for: str) -> Any:
+        raise AssertionError(f"the store was asked for {asked_for!r}")
+
+    monkeypatch.setattr(MemoryRunStore, "run", fail)
+    assert_problem(client.get(f"{RUNS}/{run_id}"), 404)
 
 
 @pytest.mark.parametrize("run_id", IDS)

@@ -11,6 +11,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from functools import partial
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,26 @@ def test_ctrl_c_while_waiting_cancels_and_comes_back(store: MemoryRunStore, carr
     assert store.run(RUN).state == "cancelled"
 
 
+def test_ctrl_c_while_starting_waits_until_the_child_can_be_stopped(
+    store: MemoryRunStore, carriers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+    start = SpawnProcess.start
+
+    def interrupted_start(child: SpawnProcess) -> None:
+        signal.raise_signal(signal.SIGINT)
+        start(child)
+        assert child.pid is not None
+        started.append(child.pid)
+
+    monkeypatch.setattr(SpawnProcess, "start", interrupted_start)
+    with pytest.raises(KeyboardInterrupt):
+        execute(store, partial(carriers.hang, tmp_path), grace_s=0.1)
+    assert len(started) == 1
+    assert ended(started[0])
+    assert store.run(RUN).state == "cancelled"
+
+
 def test_hanging_child_is_terminated(store: MemoryRunStore, carriers: Any, tmp_path: Path) -> None:
     execution = execute(store, partial(carriers.hang, tmp_path), cancel_once_it_works, grace_s=0.1)
     assert execution.exit_code == -signal.SIGTERM
@@ -158,6 +179,7 @@ def test_death_of_the_parent_ends_child_and_grandchild(carriers: Any, tmp_path: 
     script = f"""
 import sys
 from functools import partial
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 if __name__ == "__main__":
     sys.path[:0] = [{str(Path(__file__).parent)!r}]
@@ -215,7 +237,7 @@ def test_process_that_cannot_be_started_fails_the_run(
     def refuse(self: Any) -> None:
         raise OSError(12, "Cannot allocate memory")
 
-    monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", refuse)
+    monkeypatch.setattr(SpawnProcess, "start", refuse)
     execution = execute(store, partial(carriers.hang, tmp_path))
     row = store.run(RUN)
     assert (row.state, row.error_code, execution.exit_code) == ("failed", "child_not_started", None)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from service.parity.record import (
     Swatch,
     SynchronizedEvidence,
     TapDiff,
+    Trouble,
 )
 from service.parity.verdict import Verdict
 from service.ports import RunRow
@@ -285,6 +287,53 @@ def nan_losses() -> Sample:
     return judged(make_record(Shape(nan_from=412)))
 
 
-@pytest.fixture
-def record_of() -> Callable[[Shape], RunRecord]:
-    return make_record
+@pytest.fixture(scope="session")
+def partial() -> Sample:
+    """Cancelled in free-running training: the synchronized phase is whole, the rest is missing."""
+    record = dataclasses.replace(make_record(), free_running=None, learning=None)
+    return Sample(make_run(state="cancelled"), record, None)
+
+
+@pytest.fixture(scope="session")
+def hostile() -> Sample:
+    """Markup wherever a run takes a name or a message from outside."""
+    plan = dataclasses.replace(PLAN, candidate=HOSTILE, dataset=HOSTILE)
+    record = make_record(Shape(plan=plan, faulty_taps=FAULTY))
+    synchronized, subject = record.synchronized, record.subjects["candidate"]
+    assert synchronized is not None
+    assert record.integrity is not None
+    renamed = {FAULTY[0]: f"backward.{HOSTILE}"}
+    trouble = Trouble("candidate", "free_running", 3, HOSTILE, HOSTILE, HOSTILE)
+    record = dataclasses.replace(
+        record,
+        subjects={**record.subjects, "candidate": dataclasses.replace(subject, name=HOSTILE, sources={"b": HOSTILE})},
+        environment={HOSTILE: HOSTILE, "inner": {HOSTILE: [HOSTILE]}},
+        integrity=dataclasses.replace(record.integrity, changed_files=(HOSTILE,)),
+        synchronized=dataclasses.replace(
+            synchronized,
+            witness=HOSTILE,
+            expected_taps=tuple(renamed.get(tap, tap) for tap in synchronized.expected_taps),
+            diffs=tuple(dataclasses.replace(diff, tap=renamed.get(diff.tap, diff.tap)) for diff in synchronized.diffs),
+            signs=tuple(dataclasses.replace(sign, tap=HOSTILE) for sign in synchronized.signs),
+        ),
+        learning=make_learning(Shape(), {HOSTILE: (0.0, 0.28, 0.73), f"{HOSTILE} 2": (1.0, 0.0, 0.0)}),
+        troubles=(trouble,),
+    )
+    policy = dataclasses.replace(named_policy("default"), name=HOSTILE)
+    return judged(record, policy)
+
+
+@pytest.fixture(scope="session")
+def builders() -> SimpleNamespace:
+    """The functions above, for tests that need a run of their own."""
+    return SimpleNamespace(
+        Sample=Sample,
+        Shape=Shape,
+        PLAN=PLAN,
+        FAULTY=FAULTY,
+        HOSTILE=HOSTILE,
+        tap_names=tap_names,
+        make_record=make_record,
+        make_run=make_run,
+        judged=judged,
+    )

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pysqlite3.dbapi2 as sqlite
 import pytest
@@ -88,12 +89,12 @@ def test_a_relative_path_is_kept_when_the_working_folder_changes(
     store.close()
 
 
-@pytest.mark.parametrize("name", ["with space.db", "per%cent%20.db", "que?stion#.db", "ü漢.db"])
+@pytest.mark.parametrize("name", ["with space.db", "per%cent%20.db", "que?stion#&.db", "ü漢.db"])
 def test_odd_file_names(tmp_path: Path, name: str) -> None:
-    url = f"sqlite:///{tmp_path / name}".replace("?", "%3F")
+    url = f"sqlite:///{quote(str(tmp_path / name))}"
     migrate(url)
     readiness(url)
-    assert len(list(tmp_path.glob("*.db"))) == 1
+    assert [path.name for path in tmp_path.glob("*.db")] == [name]
 
 
 def unusable(tmp_path: Path, kind: str) -> Path:
@@ -236,6 +237,26 @@ class TestTransactions:
         assert [type(error) for error in errors] == [StoreUnavailable] * 4
         # One after another, each with its own full wait, they would need 1.6 s.
         assert took < 1.2
+
+    def test_waiting_for_the_process_and_for_the_file_is_one_wait(
+        self, database: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connection, "WAIT_SECONDS", 2.0)
+        engine = make_engine(f"sqlite:///{database}")
+        transactions = Transactions(engine)
+        holder = sqlite.connect(str(database), isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        transactions._turn.acquire()
+        release = threading.Timer(1.2, transactions._turn.release)
+        release.start()
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="is locked by another process"), transactions.writing():
+            pass
+        took = time.monotonic() - began
+        release.join()
+        holder.close()
+        engine.dispose()
+        assert took < 2.8
 
     def test_readers_do_not_wait_for_a_writer(self, database: Path, store: SqlRunStore) -> None:
         engine = make_engine(f"sqlite:///{database}")
