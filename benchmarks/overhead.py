@@ -71,9 +71,8 @@ def measure(plan: Plan, rounds: int) -> dict[str, float]:
             subjects[side].train_step(batch)
 
     def witness() -> None:
-        taps = {
-            name: array.copy() for name, array in subjects["reference"].train_step(fixed[0], taps=True).taps.items()
-        }
+        seen = subjects["reference"].train_step(fixed[0], taps=True).taps
+        taps = {name: array.copy() for name, array in seen.items()}
         for batch in fixed:
             float(oracle.step(initial, batch).taps(taps)["loss.value"])
 
