@@ -33,7 +33,7 @@ test: $(DEVELOPMENT)  ## Install what the tests need and run all that need no GP
 	$(BIN)/python -m pytest
 
 test-gpu:  ## Run the tests that need a GPU, with the python that has CuPy (PYTHON=...)
-	$(PYTHON) -m pytest -m gpu -p no:randomly
+	$(PYTHON) -m pytest -m gpu tests/gpu tests/contracts
 
 check: format lint types imports test  ## All that CI runs
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -75,6 +75,9 @@ def run(
     sync_every: Annotated[int, typer.Option(help="Compare one step in this many.")] = DEFAULT.synchronized.every,
     band_runs: Annotated[int, typer.Option(help="Perturbed reference trainings.")] = DEFAULT.free_running.band_runs,
     band_steps: Annotated[int, typer.Option(help="Steps held to the band.")] = DEFAULT.free_running.band_steps,
+    weights_every: Annotated[int, typer.Option(help="Weigh the band every so many steps.")] = (
+        DEFAULT.free_running.weights_every
+    ),
     policy: Annotated[str, typer.Option(help="What is demanded: default, strict or numerics.")] = "default",
     database: DatabaseOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the report, as JSON.")] = False,
@@ -94,7 +97,7 @@ def run(
             model=ModelSpec(vector_length, hidden_layers, bottleneck, alpha),
             training=TrainingSpec(steps, batch_size, learning_rate, clip),
             synchronized=SynchronizedSpec(sync_steps, sync_every),
-            free_running=FreeRunningSpec(band_runs, band_steps),
+            free_running=FreeRunningSpec(band_runs, band_steps, weights_every),
             phases=tuple(part.strip() for part in phases.split(",") if part.strip()),
             seed=seed,
             device=device,
@@ -130,7 +133,9 @@ def serve(
         settings = read_settings(database_url=database)
         with closing(bootstrap.open_store(settings)) as store:
             errors.print(f"Lockstep serves http://{host}:{port}/ from {settings.database_url}; Ctrl-C stops it.")
-            with _worker_process(settings) if worker else _nothing():
+            # uvicorn raises the signal that stopped it once more; what it does then must let the worker be ended.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            with suppress(KeyboardInterrupt), _worker_process(settings) if worker else nullcontext():
                 config = uvicorn.Config(
                     bootstrap.make_app(settings, store),
                     host=host,
@@ -147,6 +152,7 @@ def work(database: DatabaseOption = None) -> None:
     from service import bootstrap
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -263,11 +269,6 @@ def _worker_process(settings: Settings) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 @contextmanager

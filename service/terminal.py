@@ -1,53 +1,78 @@
-"""Tables for the terminal: a verdict's checks, and what `lockstep doctor` found."""
+"""What the terminal shows: a verdict's checks, and what `lockstep doctor` found."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from service.diagnosis import Finding
-from service.parity.verdict import Verdict
+from service.parity.verdict import CheckResult, Verdict
 
-_STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
-_WORDS = {"not_measured": "not measured", "not_applicable": "not applicable"}
+_MARKS = {
+    "pass": ("✔ pass", "green"),
+    "fail": ("✘ FAIL", "bold red"),
+    "inconclusive": ("? open", "yellow"),
+    "not_measured": ("- none", "dim"),
+    "not_applicable": ("- n/a", "dim"),
+}
 
 
-def verdict_table(verdict: Verdict) -> Table:
-    """One row a check; what is not required says so."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("check", "outcome"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("value", justify="right")
-    table.add_column("limit", justify="right")
-    table.add_column("finding", overflow="fold")
-    for check in verdict.checks:
-        word = Text(_WORDS.get(check.outcome, check.outcome), style=_STYLES.get(check.outcome, "dim"))
-        note = check.message if check.required else f"{check.message} (not required)"
-        table.add_row(check.name, word, _number(check.value), _number(check.limit), Text(note))
-    if verdict.first_divergence is not None:
-        where = verdict.first_divergence
-        source = f"; look at {where.source}" if where.source else ""
-        finding = Text(f"{where.phase} step {where.step}, {where.tap}{source}", style="bold red")
-        table.add_row("first divergence", "", _number(where.ratio), "", finding)
-    return table
+def verdict_table(verdict: Verdict) -> RenderableType:
+    """Each check with its value, limit and finding; the ones that were not measured together, by reason."""
+    decided = [check for check in verdict.checks if check.outcome not in ("not_measured", "not_applicable")]
+    others = [check for check in verdict.checks if check not in decided]
+    return Group(*_decided(decided), *_first_divergence(verdict), *_not_measured(others))
+
+
+def _decided(checks: Sequence[CheckResult]) -> Iterator[RenderableType]:
+    for check in checks:
+        word, style = _MARKS[check.outcome]
+        line = Text.assemble((f"{word}  ", style), (check.name, "bold"))
+        if check.value is not None and check.limit is not None:
+            line.append(f"  {_number(check.value)} (limit {_number(check.limit)}, {check.unit})", style="cyan")
+        if not check.required:
+            line.append("  not required", style="dim")
+        yield line
+        yield Padding(Text(check.message), (0, 0, 0, 8))
+
+
+def _first_divergence(verdict: Verdict) -> Iterator[RenderableType]:
+    where = verdict.first_divergence
+    if where is None:
+        return
+    ratio = "" if where.ratio is None else f", error ratio {_number(where.ratio)}"
+    yield Text(f"first divergence: {where.phase} step {where.step}, {where.tap}{ratio}", style="bold red")
+    if where.source is not None:
+        yield Padding(Text(f"look at {where.source}"), (0, 0, 0, 8))
+
+
+def _not_measured(checks: Sequence[CheckResult]) -> Iterator[RenderableType]:
+    reasons: dict[str, list[str]] = {}
+    for check in checks:
+        reasons.setdefault(check.message, []).append(check.name + (" (required)" if check.required else ""))
+    for reason, names in reasons.items():
+        yield Text.assemble(("not measured: ", "dim"), (", ".join(names), "dim"))
+        yield Padding(Text(reason, style="dim"), (0, 0, 0, 8))
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:
     """One row a finding, with what to do."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("what", "found"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("what to do", overflow="fold")
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("what", no_wrap=True)
+    table.add_column("found, and what to do", overflow="fold")
     for finding in findings:
         style = "" if finding.usable and not finding.advice else "yellow" if finding.usable else "bold red"
-        table.add_row(Text(finding.what), Text(finding.found, style=style), Text(finding.advice))
+        words = Text(finding.found, style=style)
+        if finding.advice:
+            words.append(f"\n→ {finding.advice}", style="")
+        table.add_row(Text(finding.what), words)
     return table
 
 
-def _number(value: float | None) -> str:
-    if value is None:
-        return ""
+def _number(value: float) -> str:
     return f"{value:.4g}" if math.isfinite(value) else str(value)

@@ -80,8 +80,9 @@ def check_color_reconstruction(record: RunRecord, policy: Policy) -> CheckResult
     swatch = evidence.swatches[0]
     errors: dict[Side, float] = {}
     for side, output in (("reference", swatch.reference), ("candidate", swatch.candidate)):
-        deviations = [abs(a - b) for a, b in zip(output or (), swatch.target, strict=output is not None)]
-        ok = bool(deviations) and all(math.isfinite(d) for d in deviations)
+        whole = output is not None and len(output) == len(swatch.target) == 3
+        deviations = [abs(a - b) for a, b in zip(output or (), swatch.target, strict=True)] if whole else []
+        ok = whole and all(math.isfinite(d) for d in deviations)
         errors[side] = max(deviations) if ok else math.nan  # type: ignore[index]
     mean = {model.side: model.mean_rgb_error for model in evidence.models}
     message = (

@@ -13,6 +13,7 @@ from service.parity.record import (
     FreeRunningEvidence,
     RunRecord,
     Side,
+    StepLosses,
     SubjectInfo,
     SynchronizedEvidence,
     TapDiff,
@@ -41,11 +42,18 @@ def check_synchronized(record: RunRecord, policy: Policy) -> CheckResult:
         count = nonfinite(diff)[0 if side == "reference" else 1]
         message = f"{diff.tap} holds {count} NaN or Inf in the {side} at step {diff.step}"
         return CheckResult(name, _blame(side), message)
+    lost = _broken_loss(name, evidence.losses)
+    if lost:
+        return lost
     summaries = summarise_taps(evidence.diffs, policy)
     worst = max(summaries, key=lambda summary: math.inf if math.isnan(_ratio(summary)) else _ratio(summary))
     above = sum(not _ratio(summary) <= policy.error_ratio for summary in summaries)
     ok = above == 0
-    detail = f"{evidence.comparisons} comparisons of {len(summaries)} taps at {len(evidence.compared_steps)} steps"
+    identical = sum(summary.mismatches == 0 for summary in summaries)
+    detail = (
+        f"{evidence.comparisons} comparisons of {len(summaries)} taps at {len(evidence.compared_steps)} steps, "
+        f"{identical} taps bit-equal throughout"
+    )
     if ok:
         message = f"every tap is as close to the float64 oracle as the reference's: worst {worst.tap}; {detail}"
     else:
@@ -53,7 +61,6 @@ def check_synchronized(record: RunRecord, policy: Policy) -> CheckResult:
             f"{above} of {len(summaries)} taps are farther from the float64 oracle than rounding explains: "
             f"worst {worst.tap} at step {worst.worst_step}; {detail}"
         )
-    identical = sum(summary.mismatches == 0 for summary in summaries)
     return CheckResult(
         name,
         "pass" if ok else "fail",
@@ -117,10 +124,9 @@ def check_free_running(record: RunRecord, policy: Policy) -> CheckResult:
     stopped = _stopped(name, troubles, evidence.reference_start_digest, evidence.candidate_start_digest)
     if stopped:
         return stopped
-    broken = _broken_losses(evidence)
-    if broken:
-        side, step = broken
-        return CheckResult(name, _blame(side), f"the {side}'s loss at step {step} is NaN, Inf or missing")
+    lost = _broken_loss(name, evidence.losses)
+    if lost:
+        return lost
     problem = _unusable_band(record, evidence)
     if problem:
         return CheckResult(name, "inconclusive", problem)
@@ -275,12 +281,12 @@ def _divergences(evidence: SynchronizedEvidence, policy: Policy) -> Iterator[tup
             yield diff.step, diff.position, diff.tap, ratio
 
 
-def _broken_losses(evidence: FreeRunningEvidence) -> tuple[Side, int] | None:
-    for row in evidence.losses:
-        if row.reference is None or not math.isfinite(row.reference):
-            return "reference", row.step
-        if row.candidate is None or not math.isfinite(row.candidate):
-            return "candidate", row.step
+def _broken_loss(name: str, losses: tuple[StepLosses, ...]) -> CheckResult | None:
+    for row in losses:
+        for side, loss in (("reference", row.reference), ("candidate", row.candidate)):
+            if loss is None or not math.isfinite(loss):
+                message = f"the {side}'s loss at step {row.step} is NaN, Inf or missing"
+                return CheckResult(name, "fail" if side == "candidate" else "inconclusive", message)
     return None
 
 

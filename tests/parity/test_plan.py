@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -53,7 +54,8 @@ BAD: list[tuple[str, Any]] = [
     ("model.vector_length", MIN_VECTOR_LENGTH - 1),
     ("free_running.band_runs", 1),
     *(("seed", value) for value in (-1, MAX_SEED + 1, NAN, 0.5, None, "0", True)),
-    *(("device", value) for value in ("", "gpu", "cuda", "cuda:", "cuda:-1", "cuda:1000", "CPU", "cpu ", "cpu\n", "cuda:٣", None, 0)),
+    *(("device", value) for value in ("", "gpu", "cuda", "cuda:", "cuda:-1", "cuda:1000", "cuda:٣")),
+    *(("device", value) for value in ("CPU", "cpu ", "cpu\n", None, 0)),
     *(("phases", (phase,)) for phase in (*LATER_PHASES, "Synchronized", "", "learning", None, 1)),
     ("phases", ()),
     ("phases", ("synchronized", "synchronized")),
@@ -168,9 +170,8 @@ def test_digest_knows_every_field(path: tuple[str, ...]) -> None:
     for key in path[:-1]:
         inner = inner[key]
     old = inner[path[-1]]
-    inner[path[-1]] = (
-        ["free_running"] if path == ("phases",) else f"{old}x" if isinstance(old, str) else old / 2 if isinstance(old, float) else old + 1
-    )  # fmt: skip
+    changed: Any = f"{old}x" if isinstance(old, str) else old / 2 if isinstance(old, float) else None
+    inner[path[-1]] = ["free_running"] if path == ("phases",) else old + 1 if changed is None else changed
     if path == ("device",):
         inner["device"] = "cpu"
     assert plan_from_document(document).digest() != Plan().digest()
@@ -186,7 +187,7 @@ def test_digest_is_stable() -> None:
         device="cpu",
     )
     assert plan.digest() == Plan(**{f.name: getattr(plan, f.name) for f in dataclasses.fields(plan)}).digest()
-    assert plan.digest() == "DIGEST"
+    assert plan.digest() == "33c32448f8b218add92a0c8e613b28e5b9fedd928a4ae0a85a0ed40dd157d629"
 
 
 def test_order_of_phases_is_part_of_the_plan() -> None:
@@ -218,8 +219,6 @@ plans = st.builds(
 
 @given(plans)
 def test_document_round_trip(plan: Plan) -> None:
-    import json
-
     document = json.loads(json.dumps(plan.as_document(), allow_nan=False))
     again = plan_from_document(document)
     assert again == plan
