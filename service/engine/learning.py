@@ -55,8 +55,11 @@ def measure(side: Side, rows: NDArray[np.float32], outputs: NDArray[np.float64])
 
 
 def _spread(values: NDArray[np.float64]) -> float:
-    """sqrt(mean over features of the variance over inputs)."""
-    return float(np.sqrt(values.var(axis=0).mean())) if values.size else 0.0
+    """sqrt(mean over features of the variance over inputs).
+
+    Taken from the first row, so that the spread of one value, however large, is 0 and not the rounding of its mean.
+    """
+    return float(np.sqrt((values - values[0]).var(axis=0).mean())) if values.size else 0.0
 
 
 def _outputs(side: Side, subject: Subject, rows: NDArray[np.float32]) -> NDArray[np.float64]:

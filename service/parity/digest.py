@@ -15,7 +15,8 @@ def digest_of(*arrays: NDArray[Any]) -> str:
     sha = hashlib.sha256()
     for array in arrays:
         sha.update(f"{array.dtype.str}{array.shape}".encode())
-        sha.update(np.ascontiguousarray(array).data.cast("B"))
+        if array.size:  # an empty memoryview cannot be cast
+            sha.update(np.ascontiguousarray(array).data.cast("B"))
     return sha.hexdigest()
 
 

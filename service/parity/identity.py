@@ -7,12 +7,13 @@ ULID (github.com/ulid/spec), in lower case because it stands in addresses and fi
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 ENTROPY_BYTES = 10
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH = 26
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RUN_ID = re.compile(rf"[0-7][{_ALPHABET}]{{{_LENGTH - 1}}}")
 
 
@@ -26,7 +27,8 @@ def new_run_id(now: datetime, entropy: bytes) -> str:
         raise ValueError("a run id needs a time with its zone")
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"a run id needs {ENTROPY_BYTES} random bytes, not {len(entropy)}")
-    milliseconds = int(now.timestamp()) * 1000 + now.microsecond // 1000
+    # In whole numbers: a far time's seconds, as a float, round up to the next.
+    milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
     if not 0 <= milliseconds < 2**48:
         raise ValueError(f"{now.isoformat()} does not fit a run id")
     value = (milliseconds << 80) | int.from_bytes(entropy, "big")

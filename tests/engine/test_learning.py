@@ -1,0 +1,141 @@
+"""What trained models do with the data: spread on features that vary, NaN counted, other shapes refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.engine.learning import SWATCHES, examine, measure
+from service.parity.learning import check_color_reconstruction, check_outputs_vary
+from service.parity.policy import named_policy
+from service.parity.record import SIDES, RunRecord
+
+POLICY = named_policy("default")
+BLAME = {"reference": "inconclusive", "candidate": "fail"}
+
+
+def rows(count: int = 6) -> Any:
+    data = np.random.default_rng(0).random((count, 5)).astype(np.float32)
+    data[:, 4] = 0.5  # constant, as padding is
+    return data
+
+
+def test_the_data_itself_has_its_own_spread() -> None:
+    data = rows()
+    model = measure("candidate", data, data.astype(np.float64))
+    assert (
+        model.output_spread
+        == model.data_spread
+        == pytest.approx(float(np.sqrt(data[:, :4].astype(float).var(axis=0).mean())))
+    )
+    assert (model.varying_features, model.rows, model.nonfinite, model.mean_rgb_error) == (4, 6, 0, 0.0)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.5, 1e30])
+def test_collapsed_outputs_have_no_spread(constant: float) -> None:
+    assert measure("candidate", rows(), np.full((6, 5), constant)).output_spread == 0.0
+
+
+def test_constant_features_do_not_count() -> None:
+    outputs = np.zeros((6, 5))
+    outputs[:, 4] = np.arange(6) * 100
+    assert measure("candidate", rows(), outputs).output_spread == 0.0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("feature", [0, 3, 4])
+def test_nonfinite_outputs_are_counted_wherever_they_are(value: float, feature: int) -> None:
+    outputs = rows().astype(np.float64)
+    outputs[2, feature] = value
+    assert measure("candidate", rows(), outputs).nonfinite == 1
+
+
+def test_mean_error_of_colours_does_not_cancel() -> None:
+    outputs = rows().astype(np.float64)
+    outputs[:3, :3] += 0.1
+    outputs[3:, :3] -= 0.1
+    assert measure("candidate", rows(), outputs).mean_rgb_error == pytest.approx(0.1)
+
+
+def test_data_without_variation() -> None:
+    same = np.ones((4, 3), np.float32)
+    model = measure("reference", same, np.zeros((4, 3)))
+    assert (model.varying_features, model.data_spread, model.output_spread) == (0, 0.0, 0.0)
+
+
+def judged(lab: Any, evidence: Any) -> tuple[str, str]:
+    record = RunRecord(lab.plan, {}, {}, free_running=lab.free_running().free_running, learning=evidence)
+    return check_outputs_vary(record, POLICY).outcome, check_color_reconstruction(record, POLICY).outcome
+
+
+def identity(lab: Any) -> Any:
+    stub = lab.Stub()
+    stub.forward = lambda batch: batch
+    return stub
+
+
+def test_a_perfect_pair(lab: Any) -> None:
+    evidence = examine(lab.dataset, {side: identity(lab) for side in SIDES})
+    assert judged(lab, evidence) == ("pass", "pass")
+    assert len(evidence.swatches) == min(SWATCHES, lab.dataset.rows)
+    first = evidence.swatches[0]
+    assert first.name == "0"
+    assert first.target == first.reference == first.candidate == tuple(float(v) for v in lab.dataset.vectors[0, :3])
+
+
+FORWARDS: dict[str, Any] = {
+    "zeros": lambda batch: np.zeros_like(batch),
+    "mean": lambda batch: np.broadcast_to(batch.mean(axis=0), batch.shape),
+    "nan": lambda batch: np.full_like(batch, np.nan),
+    "rows out of order": lambda batch: batch[::-1],
+    "one row": lambda batch: batch[:1],
+    "flat": lambda batch: batch.reshape(-1),
+    "transposed": lambda batch: batch.T,
+    "nothing": lambda batch: None,
+    "text": lambda batch: np.full(batch.shape, "x"),
+    "raises": lambda batch: 1 / 0,
+    "writes": lambda batch: batch.__imul__(2),
+}
+
+
+@pytest.mark.parametrize("name", FORWARDS)
+@pytest.mark.parametrize("side", SIDES)
+def test_a_model_that_did_not_learn(lab: Any, side: str, name: str) -> None:
+    subjects = {other: identity(lab) for other in SIDES}
+    subjects[side].forward = FORWARDS[name]
+    vary, colour = judged(lab, examine(lab.dataset, subjects))
+    assert BLAME[side] in (vary, colour)
+    assert "pass" not in (colour,)
+    if name != "rows out of order":
+        assert vary == BLAME[side]
+
+
+def test_padding_is_not_examined(lab: Any) -> None:
+    dataset = replace(lab.dataset, rows=10)
+    seen: list[int] = []
+    subjects = {side: identity(lab) for side in SIDES}
+    for stub in subjects.values():
+        stub.forward = lambda batch: seen.append(len(batch)) or batch
+    evidence = examine(dataset, subjects)
+    assert seen == [10, 10]
+    assert {model.rows for model in evidence.models} == {10}
+
+
+def test_many_rows_go_through_in_chunks(lab: Any) -> None:
+    vectors = np.random.default_rng(0).random((2500, 16)).astype(np.float32)
+    dataset = replace(lab.dataset, vectors=vectors, rows=2500, names=tuple(map(str, range(2500))))
+    buffer = np.empty((1024, 16), np.float32)
+
+    def reused(batch: Any) -> Any:
+        buffer[: len(batch)] = batch
+        return buffer[: len(batch)]
+
+    subjects = {side: identity(lab) for side in SIDES}
+    subjects["candidate"].forward = reused
+    evidence = examine(dataset, subjects)
+    assert [model.mean_rgb_error for model in evidence.models] == [0.0, 0.0]
+    assert all(swatch.candidate == swatch.target for swatch in evidence.swatches)
+    assert evidence.swatches[-1].name == "2499"
