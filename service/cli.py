@@ -133,17 +133,11 @@ def serve(
         settings = read_settings(database_url=database)
         with closing(bootstrap.open_store(settings)) as store:
             errors.print(f"Lockstep serves http://{host}:{port}/ from {settings.database_url}; Ctrl-C stops it.")
+            app = bootstrap.make_app(settings, store)
+            beside = _worker_process(settings) if worker else nullcontext()
             # uvicorn raises the signal that stopped it once more; what it does then must let the worker be ended.
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-            with suppress(KeyboardInterrupt), _worker_process(settings) if worker else nullcontext():
-                config = uvicorn.Config(
-                    bootstrap.make_app(settings, store),
-                    host=host,
-                    port=port,
-                    log_level="warning",
-                    limit_concurrency=200,
-                )
-                uvicorn.Server(config).run()
+            with _handling(signal.default_int_handler, signal.SIGTERM), suppress(KeyboardInterrupt), beside:
+                uvicorn.run(app, host=host, port=port, log_level="warning", limit_concurrency=200)
 
 
 @app.command(name="worker")
@@ -154,11 +148,10 @@ def work(database: DatabaseOption = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     with _told_errors():
         settings = read_settings(database_url=database)
-        with closing(bootstrap.open_store(settings)) as store:
+        on_signal = _handling(lambda *_: stop.set(), signal.SIGTERM, signal.SIGINT)
+        with on_signal, closing(bootstrap.open_store(settings)) as store:
             bootstrap.make_worker(settings, store).run_forever(stop)
 
 
@@ -269,6 +262,17 @@ def _worker_process(settings: Settings) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def _handling(handler: Callable[[int, Any], Any], *signals: signal.Signals) -> Iterator[None]:
+    """The handler for these signals, and the old ones again afterwards."""
+    before = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 @contextmanager

@@ -120,12 +120,12 @@ def test_a_side_that_cannot_be_built_is_data(broken: str, outcome: str) -> None:
     assert "no room for the buffers" in verdict.checks[2].message
 
 
-@pytest.mark.parametrize(("phase", "done"), [("synchronized", 3), ("free_running", 10)])
+@pytest.mark.parametrize(("phase", "done"), [("synchronized", 3), ("free_running", 12)])
 def test_a_stop_ends_the_run_and_keeps_what_was_recorded(phase: str, done: int) -> None:
     run = Run(SMALL)
 
     def stop(progress: Progress) -> None:
-        if progress.phase == phase and progress.done == done:
+        if progress.phase == phase and progress.done >= done:
             raise RunCancelled("stopped by the test")
 
     with pytest.raises(RunCancelled):
@@ -133,7 +133,7 @@ def test_a_stop_ends_the_run_and_keeps_what_was_recorded(phase: str, done: int) 
     assert run.store.verdict(run.id) is None
     assert run.store.run(run.id).state == "running"
     assert run.store.diffs(run.id, "synchronized", None, 0, 10)
-    assert len(run.store.losses(run.id, "free_running", 0, 1000)) == (0 if phase == "synchronized" else 10)
+    assert len(run.store.losses(run.id, "free_running", 0, 1000)) == (0 if phase == "synchronized" else 12)
 
 
 def test_a_request_to_cancel_is_seen_at_the_next_write() -> None:

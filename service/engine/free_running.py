@@ -6,7 +6,7 @@ perturbing only the start is not enough, because a flipped LeakyReLU sign makes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,12 @@ from service.ports import Clock, State, Subject
 
 PHASE = "free_running"
 PERTURBATION_ULPS = 4
+Turn = list[tuple[int, NDArray[np.float32]]]
+"""Steps and their batches."""
+
+_TURN_STEPS = 8
+"""Steps that a side takes in a row: changing sides at every step drives both models' weights out of the cache."""
+_TURN_BYTES = 2**24
 _ROWS_AT_ONCE = 50
 _BAND_STREAM = 3
 
@@ -103,21 +109,43 @@ class FreeRunningPhase:
     def _train(self, ledger: Ledger) -> None:
         pending: list[StepLosses] = []
         try:
-            for step, batch in enumerate(self._batches):
-                ledger.planned(batch)
-                losses: dict[Side, float] = {}
-                for side in SIDES:
-                    losses[side] = self._step(side, step, batch)
-                    ledger.used(side, batch)
-                    self._seen.steps[side] += 1
-                pending.append(StepLosses(PHASE, step, losses["reference"], losses["candidate"]))
-                if self._weighs(step):
-                    self._weigh(step)
-                if len(pending) == _ROWS_AT_ONCE:
+            for turn in self._turns():
+                self._take_turn(turn, ledger, pending)
+                last, _ = turn[-1]
+                if self._weighs(last):
+                    self._weigh(last)
+                if len(pending) >= _ROWS_AT_ONCE:
                     self._hand_over(pending)
-                self._observer.progress(PHASE, step + 1, self._batches.steps, "training both sides")
+                self._observer.progress(PHASE, last + 1, self._batches.steps, "training both sides")
         finally:
             self._hand_over(pending)
+
+    def _turns(self) -> Iterator[Turn]:
+        """The batches in turns of a few, ended where weights are compared."""
+        turn: Turn = []
+        for step, batch in enumerate(self._batches):
+            turn.append((step, batch))
+            if len(turn) * batch.nbytes >= _TURN_BYTES or len(turn) == _TURN_STEPS or self._weighs(step):
+                yield turn
+                turn = []
+        if turn:
+            yield turn
+
+    def _take_turn(self, turn: Turn, ledger: Ledger, pending: list[StepLosses]) -> None:
+        """Both sides train over the turn's batches, one side after the other."""
+        for _, batch in turn:
+            ledger.planned(batch)
+        losses: dict[Side, list[float]] = {side: [] for side in SIDES}
+        try:
+            for side in SIDES:
+                for step, batch in turn:
+                    losses[side].append(self._step(side, step, batch))
+                    ledger.used(side, batch)
+                    self._seen.steps[side] += 1
+        finally:
+            # After trouble one side has fewer: the steps that both took are kept.
+            both = zip(turn, losses["reference"], losses["candidate"], strict=False)
+            pending.extend(StepLosses(PHASE, step, first, second) for (step, _), first, second in both)
 
     def _hand_over(self, pending: list[StepLosses]) -> None:
         self._seen.losses.extend(pending)
@@ -176,13 +204,25 @@ def perturb(
         if array.dtype.kind != "f":
             moved_state[name] = array.copy()
             continue
-        # Without 0: of a bias with one element, one draw in nine would move nothing at all.
-        count = rng.integers(1, ulps + 1, size=array.shape, dtype=np.int8) * rng.choice((-1, 1), size=array.shape)
-        moved = array + count.astype(array.dtype) * np.spacing(array)
+        count = rng.integers(-ulps, ulps, size=array.shape, dtype=np.int8)
+        count += count >= 0  # without 0: of a bias with one element, one draw in nine would move nothing at all
+        moved = _moved(array, count)
         if array.size:
             smallest = min(smallest, float(np.count_nonzero(moved != array)) / array.size)
         moved_state[name] = moved
     return moved_state, smallest
+
+
+def _moved(array: NDArray[np.generic], count: NDArray[np.int8]) -> NDArray[np.generic]:
+    """Each element moved by `count` representable numbers; near zero, by as many times the smallest one."""
+    integer = np.dtype(f"i{array.dtype.itemsize}")
+    bits = np.ascontiguousarray(array).view(integer)
+    moved: NDArray[np.generic] = np.add(bits, count, dtype=integer).view(array.dtype)
+    # Bit patterns count magnitudes, so a step down from a magnitude smaller than itself would leave the numbers.
+    small = (bits & np.iinfo(integer).max) <= np.iinfo(np.int8).max
+    if small.any():
+        moved[small] = array[small] + count[small].astype(array.dtype) * np.spacing(array[small])
+    return moved
 
 
 def distance(state: State, reference: State) -> float:

@@ -55,17 +55,17 @@ class TrainingSpec:
     """Plain SGD with clipping by value; `steps` counts free-running training steps."""
 
     steps: int = 6000
-    batch_size: int = 8
-    learning_rate: float = 0.03
-    clip: float = 0.01
+    batch_size: int = 16
+    learning_rate: float = 0.02
+    clip: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class SynchronizedSpec:
-    """Steps of the synchronized phase and how often one of them is compared (`every=5`: steps 0, 5, 10, …)."""
+    """Steps of the synchronized phase and how often one of them is compared (`every=50`: steps 0, 50, 100, …)."""
 
-    steps: int = 100
-    every: int = 5
+    steps: int = 1000
+    every: int = 50
 
 
 @dataclass(frozen=True, slots=True)

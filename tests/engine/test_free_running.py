@@ -27,16 +27,21 @@ numbers = st.one_of(
 )
 
 
+def in_order(values: Any) -> Any:
+    """float32 as integers that count representable numbers from zero."""
+    bits = values.view(np.int32).astype(np.int64)
+    return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
+
+
 @given(hnp.arrays(np.float32, hnp.array_shapes(max_dims=2, max_side=6), elements=numbers), st.integers(0, 99))
-def test_every_element_moves_by_at_most_four_of_its_units(array: Any, seed: int) -> None:
+def test_every_element_moves_by_at_most_four_representable_numbers(array: Any, seed: int) -> None:
     state = {"weight": array}
     moved, share = perturb(state, np.random.default_rng(seed))
     assert share == 1.0
     assert moved["weight"].dtype == np.float32
     assert moved["weight"].shape == array.shape
-    steps = np.abs(moved["weight"].astype(float) - array.astype(float)) / np.abs(np.spacing(array)).astype(float)
+    steps = np.abs(in_order(moved["weight"]) - in_order(array))
     assert ((steps >= 1) & (steps <= 4)).all()
-    assert (steps == np.round(steps)).all()
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0, 1.0, -1.0, 2.0**-149, -(2.0**-140), 2.0**-126, 1e30, 0.1])
@@ -228,7 +233,7 @@ def test_a_side_that_raises(lab: Any, side: str, method: str, at: int) -> None:
 def test_rows_seen_before_the_trouble_reach_the_observer(lab: Any) -> None:
     outcome = lab.free_running(lab.Stub(variant=Variant("raises", "", raise_at_step=5)))
     assert [row.step for row in outcome.watcher.loss_rows] == [0, 1, 2, 3, 4]
-    assert (outcome.free_running.reference_steps, outcome.free_running.candidate_steps) == (6, 5)
+    assert (outcome.free_running.reference_steps, outcome.free_running.candidate_steps) == (8, 5)
     assert outcome.check(CHECK).outcome == "fail"
     assert outcome.check("integrity.same_batches").outcome != "pass"
 
