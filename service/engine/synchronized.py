@@ -167,11 +167,14 @@ class SynchronizedPhase:
 def with_loss(result: StepResult) -> dict[str, Array]:
     """The taps with the step's loss among them, as a 0-d array after the forward taps.
 
-    A tap that calls itself `loss.value` does not stand in for the loss that the step returned.
+    A tap that calls itself `loss.value` does not stand in for the loss that the step returned. The loss is compared as
+    float32, the precision it is summed in: the last bit of that sum would be a billion units in the last place of float64.
     """
+    with np.errstate(over="ignore"):
+        loss = np.asarray(result.loss, dtype=np.float32)
     named = {name: array for name, array in result.taps.items() if name != "loss.value"}
     forward = {name: array for name, array in named.items() if name.startswith("forward.")}
-    return {**forward, "loss.value": np.float64(result.loss).reshape(()), **named}
+    return {**forward, "loss.value": loss, **named}
 
 
 def _signature(array: Array) -> Signature:

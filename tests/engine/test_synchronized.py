@@ -274,7 +274,7 @@ def test_a_tap_cannot_stand_in_for_the_loss(lab: Any) -> None:
 def test_place_of_the_loss(names: list[str], order: list[str]) -> None:
     placed = with_loss(StepResult(0.5, {name: np.zeros(1) for name in names}))
     assert list(placed) == order
-    assert (placed["loss.value"].shape, placed["loss.value"].dtype, placed["loss.value"]) == ((), np.float64, 0.5)
+    assert (placed["loss.value"].shape, placed["loss.value"].dtype, placed["loss.value"]) == ((), np.float32, 0.5)
 
 
 # --- state and batch --------------------------------------------------------------------------------------------------
