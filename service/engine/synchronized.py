@@ -168,7 +168,7 @@ def with_loss(result: StepResult) -> dict[str, Array]:
     """The taps with the step's loss among them, as a 0-d array after the forward taps.
 
     A tap that calls itself `loss.value` does not stand in for the loss that the step returned. The loss is compared as
-    float32, the precision it is summed in: the last bit of that sum would be a billion units in the last place of float64.
+    float32, the precision it is summed in: in float64 its last bit would count for half a billion units.
     """
     with np.errstate(over="ignore"):
         loss = np.asarray(result.loss, dtype=np.float32)
