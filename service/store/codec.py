@@ -2,7 +2,9 @@
 
 JSON has no NaN, infinities or tuples. Non-finite floats are written as `{"$float": "nan"}`, wherever they occur, also
 in the free-form parts (`environment`, `evidence`); tuples come back from the dataclasses' types. A key that begins with
-`$` gets a second one. The text is plain ASCII, so no database can object to a character in it.
+`$` gets a second one. The text is plain ASCII, so no database can object to a character in it: a NUL travels as JSON's
+own escape. Lone surrogates, which are no characters and which no reader of JSON agrees on, are not kept: they become
+text that shows them.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ import dataclasses
 import functools
 import json
 import math
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -24,14 +25,14 @@ from service.parity.record import RunRecord, StepLosses, TapDiff
 T = TypeVar("T")
 
 _FLOAT = "$float"
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """The text with NUL and lone surrogates, which databases refuse, written as backslash escapes."""
-    if text.isascii() and "\x00" not in text:
-        return text
-    return _UNSTORABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    """The text for a text column: NUL and lone surrogates, which databases refuse, as backslash escapes.
+
+    The way back is not known: text that held such an escape itself looks the same.
+    """
+    return _characters(text).replace("\x00", "\\x00")
 
 
 def encode(value: object) -> str:
@@ -94,7 +95,7 @@ def _plain(value: Any, where: str) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else {_FLOAT: repr(value)}
     if isinstance(value, str):
-        return storable(value)
+        return _characters(value)
     if isinstance(value, Mapping):
         return {_key(key, where): _plain(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -113,7 +114,11 @@ def _plain(value: Any, where: str) -> Any:
 def _key(key: object, where: str) -> str:
     if not isinstance(key, str):
         raise StoreError(f"{where.lstrip('.') or 'the value'} has the key {key!r}; only text can be a key")
-    return storable("$" + key if key.startswith("$") else key)
+    return _characters("$" + key if key.startswith("$") else key)
+
+
+def _characters(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _revive(document: dict[str, Any]) -> Any:
