@@ -1,6 +1,8 @@
 """The .npz checkpoint: round trip, order by number, damage, and files that would run code if unpickled."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,9 +75,9 @@ def test_pickled_parameters_are_reported_and_not_run(tmp_path: Path) -> None:
     assert checkpoint.parameters is None
     assert "pickled" in checkpoint.unread
     assert len(checkpoint.weights) == 2
-    # The file is armed: the same array, unpickled, does run.
-    with np.load(tmp_path / "old.npz", allow_pickle=True) as archive:
-        archive["parameters"]
+    # The file is armed: the same array, unpickled in a process of its own, does run.
+    unpickle = "import numpy, sys; numpy.load(sys.argv[1], allow_pickle=True)['parameters']"
+    subprocess.run([sys.executable, "-c", unpickle, str(tmp_path / "old.npz")], timeout=100, check=True)
     assert target.exists()
 
 
