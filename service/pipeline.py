@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from service.engine.batches import Batches
+from service.engine.checkpoint import CheckpointPhase
 from service.engine.free_running import FreeRunningPhase
 from service.engine.learning import examine
-from service.engine.observer import SubjectTrouble, attempt
+from service.engine.observer import Observer, SubjectTrouble, attempt
 from service.engine.synchronized import SynchronizedPhase
 from service.parity.checks import judge
 from service.parity.errors import RunCancelled
@@ -42,7 +43,8 @@ class Toolkit:
 
     dataset: Callable[[Plan], Dataset]
     subject: Callable[[str, Plan], Subject]
-    oracle: Callable[[Plan], Oracle]
+    oracle: Callable[[Plan], Oracle | None]
+    """`None`: the reference's own replays are the witness."""
     differ: Callable[[Plan], Differ]
     environment: Callable[[Plan], Mapping[str, Any]]
     changed_frozen_files: Callable[[], tuple[str, ...]]
@@ -66,7 +68,7 @@ def carry_out(run_id: str, store: RunStore, tools: Toolkit, clock: Clock, listen
 class DualRun:
     """One plan on one reference and one candidate; `record` holds what was observed so far."""
 
-    def __init__(self, plan: Plan, tools: Toolkit, recorder: Recorder, clock: Clock) -> None:
+    def __init__(self, plan: Plan, tools: Toolkit, recorder: Observer, clock: Clock) -> None:
         self._plan, self._tools, self._recorder, self._clock = plan, tools, recorder, clock
         self._ledgers: list[BatchLedger] = []
         self._dataset: Dataset | None = None
@@ -95,6 +97,8 @@ class DualRun:
                 self._synchronized(subjects, initial)
             if "free_running" in self._plan.phases:
                 self._free_running(subjects, initial)
+            if "checkpoint" in self._plan.phases:
+                self._checkpoint(subjects, initial)
 
     def _build(self, side: Side) -> Subject:
         name = self._plan.reference if side == "reference" else self._plan.candidate
@@ -133,6 +137,19 @@ class DualRun:
         self.record = replace(self.record, learning=examine(self._dataset, subjects))
         phase.band(initial)
         self.record = replace(self.record, free_running=phase.evidence())
+
+    def _checkpoint(self, subjects: Mapping[Side, Subject], initial: Mapping[str, Any]) -> None:
+        spec = self._plan.checkpoint
+        phase = CheckpointPhase(
+            self._plan,
+            subjects,
+            self._tools.oracle(self._plan),
+            self._tools.differ(self._plan),
+            self._batches("checkpoint", spec.steps_before + spec.steps_after),
+            self._recorder,
+            self._clock,
+        )
+        self.record = replace(self.record, checkpoint=phase.run(initial))
 
     def _batches(self, phase: str, steps: int) -> Batches:
         assert self._dataset is not None

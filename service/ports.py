@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -43,6 +44,15 @@ class StepResult:
     taps: Mapping[str, Array] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CheckpointMetadata:
+    """What a checkpoint keeps beside the state: the loss and epoch it was saved at, and JSON-ready parameters."""
+
+    loss: float
+    epoch: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Subject(Protocol):
     """One implementation under validation. Batches are read-only float32 host arrays (rows, vector_length)."""
 
@@ -59,6 +69,16 @@ class Subject(Protocol):
 
     def forward(self, batch: NDArray[np.float32]) -> Array:
         """Outputs of the batch; valid until the next call."""
+
+    def save(self, path: Path, metadata: CheckpointMetadata) -> None:
+        """Write the state and metadata to a file in one piece, in the format of its suffix: .npz or .safetensors."""
+
+    def load(self, path: Path) -> CheckpointMetadata:
+        """Load such a file, from whichever side, and return its metadata.
+
+        The file is not trusted: raises ValueError naming the file and what is wrong with it; then nothing is changed
+        and nothing of it was executed.
+        """
 
     def close(self) -> None:
         """Give back the device's memory; a second call does nothing."""
@@ -81,6 +101,15 @@ class OracleStep(Protocol):
     def taps(self, subject_taps: Mapping[str, Array]) -> Mapping[str, Array]:
         """Every expected tap in float64, backward and update computed with the sign pattern of `subject_taps`."""
 
+    def output(self) -> Array:
+        """The forward pass's result (rows, vector_length) in float64, before the update."""
+
+    def floor_scale(self, tap: str) -> float:
+        """By how much this tap's rounding floor is widened: 1 for an array whose errors are of its own scale."""
+
+    def reference_slack(self, tap: str) -> float:
+        """By how much the floor is widened once more under the reference's own error: plain sums, term after term."""
+
     def sign_flips(self, subject_taps: Mapping[str, Array]) -> Sequence[tuple[str, int, int, float | None]]:
         """For each sign tap: (tap, elements, flips, worst excess over the rounding bound)."""
 
@@ -96,9 +125,6 @@ class Oracle(Protocol):
 
     def sign_taps(self) -> tuple[str, ...]:
         """The taps whose signs decide the backward pass (LeakyReLU's derivative jumps there)."""
-
-    def floor_scale(self, tap: str) -> float:
-        """By how much this tap's rounding floor is widened: 1, but sqrt(n) for a sum of n terms in one number."""
 
     def step(self, state: State, batch: NDArray[np.float32]) -> OracleStep: ...
 

@@ -10,7 +10,7 @@ import pytest
 
 from service import bootstrap
 from service.parity.errors import RunCancelled, UnknownName
-from service.parity.plan import FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
+from service.parity.plan import CheckpointSpec, FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
 from service.parity.policy import named_policy
 from service.parity.record import RunRecord
 from service.parity.verdict import Verdict
@@ -24,6 +24,7 @@ SMALL = Plan(
     training=TrainingSpec(steps=40, batch_size=16, learning_rate=0.05, clip=1.0),
     synchronized=SynchronizedSpec(steps=6, every=2),
     free_running=FreeRunningSpec(band_runs=3, band_steps=20, weights_every=6),
+    checkpoint=CheckpointSpec(steps_before=3, steps_after=4),
 )
 CLOCK = bootstrap.SystemClock()
 
@@ -58,6 +59,22 @@ def test_the_wrapper_passes_and_is_bit_equal_in_every_tap() -> None:
     assert evidence.compared_steps == (0, 2, 4)
     assert len(evidence.diffs) == 3 * 25
     assert {diff.stats.mismatches for diff in evidence.diffs} == {0}
+
+
+def test_checkpoints_come_last_from_the_initial_state_and_pass() -> None:
+    run = Run(SMALL, "default")
+    phases: list[str] = []
+    run.carry_out(listener=lambda progress: phases.append(progress.phase))
+    assert list(dict.fromkeys(phases)) == ["building", *SMALL.phases]
+    outcomes = {check.name: check.outcome for check in run.store.checks(run.id)}
+    assert (outcomes["checkpoint.transfer"], outcomes["checkpoint.resume"]) == ("pass", "pass")
+    evidence = run.record.checkpoint
+    assert evidence is not None
+    assert [(trip.differing_arrays, trip.resumed_distance) for trip in evidence.trips] == [((), 0.0)] * 8
+    alone = Run(dataclasses.replace(SMALL, phases=("checkpoint",)))
+    alone.carry_out()
+    assert alone.record.checkpoint is not None
+    assert alone.record.checkpoint.trips == evidence.trips
 
 
 def test_every_loss_and_diff_reaches_the_store() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from service.parity.record import BatchLedger
 from service.ports import Dataset
 
-_PHASE_STREAMS = {"synchronized": 1, "free_running": 2}
+_PHASE_STREAMS = {"synchronized": 1, "free_running": 2, "checkpoint": 5}
 
 
 class Batches:

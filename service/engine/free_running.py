@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.batches import Batches, Ledger
-from service.engine.observer import Observer, SubjectTrouble, attempt, load, train
+from service.engine.observer import Observer, SubjectTrouble, attempt, load, start, train
+from service.engine.perturbation import perturb
 from service.parity.digest import state_digest
 from service.parity.plan import Plan
 from service.parity.record import SIDES, BandMember, BatchLedger, FreeRunningEvidence, Side, StepLosses, Trouble
 from service.ports import Clock, State, Subject
 
 PHASE = "free_running"
-PERTURBATION_ULPS = 4
 Turn = list[tuple[int, NDArray[np.float32]]]
 """Steps and their batches."""
 
@@ -40,7 +40,9 @@ class _Seen:
     reference_weights: list[State] = field(default_factory=list)
     members: list[BandMember] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
-    candidate_start: str = ""
+    planned_start: str = ""
+    starts: dict[Side, str] = field(default_factory=lambda: dict.fromkeys(SIDES, ""))
+    ends: dict[Side, str] = field(default_factory=lambda: dict.fromkeys(SIDES, ""))
 
 
 class FreeRunningPhase:
@@ -58,22 +60,20 @@ class FreeRunningPhase:
         self._observer, self._clock = observer, clock
         self._seen = _Seen()
         self._seconds = 0.0
-        self._start = ""
         self._window = plan.band_window()
         self._weigh_at = frozenset(plan.weight_steps())
 
     def train(self, initial_state: State) -> BatchLedger:
         """Train both sides from `initial_state`, the same batches in the same order."""
         began = self._clock.monotonic()
-        self._start = state_digest(initial_state)
+        self._seen.planned_start = state_digest(initial_state)
         ledger = Ledger(PHASE, self._batches.steps)
         try:
             for side in SIDES:
-                self._load(side, initial_state)
-            candidate = self._subjects["candidate"]
-            start = attempt("candidate", PHASE, None, "state", lambda: state_digest(candidate.state()))
-            self._seen.candidate_start = start
+                self._seen.starts[side] = start(side, PHASE, self._subjects[side], initial_state)
             self._train(ledger)
+            for side in SIDES:
+                self._seen.ends[side] = self._digest(side)
         except SubjectTrouble as stop:
             self._seen.troubles.append(stop.trouble)
         self._seconds += self._clock.monotonic() - began
@@ -96,8 +96,11 @@ class FreeRunningPhase:
             expected_steps=self._plan.training.steps,
             reference_steps=seen.steps["reference"],
             candidate_steps=seen.steps["candidate"],
-            reference_start_digest=self._start,
-            candidate_start_digest=seen.candidate_start,
+            planned_start_digest=seen.planned_start,
+            reference_start_digest=seen.starts["reference"],
+            candidate_start_digest=seen.starts["candidate"],
+            reference_end_digest=seen.ends["reference"],
+            candidate_end_digest=seen.ends["candidate"],
             weight_steps=tuple(seen.weight_steps),
             candidate_weight_distances=tuple(seen.distances),
             members=tuple(seen.members),
@@ -159,6 +162,9 @@ class FreeRunningPhase:
     def _load(self, side: Side, state: State) -> None:
         load(side, PHASE, None, self._subjects[side], state)
 
+    def _digest(self, side: Side) -> str:
+        return attempt(side, PHASE, None, "state", lambda: state_digest(self._subjects[side].state()))
+
     def _weighs(self, step: int) -> bool:
         return step in self._weigh_at
 
@@ -188,41 +194,6 @@ class FreeRunningPhase:
             done = member * self._window + step + 1
             self._observer.progress(PHASE, done, total, f"perturbed reference {member + 1}")
         return BandMember(tuple(losses), tuple(distances), moved)
-
-
-def perturb(
-    state: State, rng: np.random.Generator, ulps: int = PERTURBATION_ULPS
-) -> tuple[dict[str, NDArray[np.generic]], float]:
-    """Move every element by a whole number of its own units in the last place, from -ulps to +ulps, but not by 0.
-
-    Returns the new state and the smallest share of an array's elements that really changed. Arrays that are not of
-    floating point, a counter of steps say, stay as they are.
-    """
-    moved_state: dict[str, NDArray[np.generic]] = {}
-    smallest = 1.0
-    for name, array in state.items():
-        if array.dtype.kind != "f":
-            moved_state[name] = array.copy()
-            continue
-        count = rng.integers(-ulps, ulps, size=array.shape, dtype=np.int8)
-        count += count >= 0  # without 0: of a bias with one element, one draw in nine would move nothing at all
-        moved = _moved(array, count)
-        if array.size:
-            smallest = min(smallest, float(np.count_nonzero(moved != array)) / array.size)
-        moved_state[name] = moved
-    return moved_state, smallest
-
-
-def _moved(array: NDArray[np.generic], count: NDArray[np.int8]) -> NDArray[np.generic]:
-    """Each element moved by `count` representable numbers; near zero, by as many times the smallest one."""
-    integer = np.dtype(f"i{array.dtype.itemsize}")
-    bits = np.ascontiguousarray(array).view(integer)
-    moved: NDArray[np.generic] = np.add(bits, count, dtype=integer).view(array.dtype)
-    # Bit patterns count magnitudes, so a step down from a magnitude smaller than itself would leave the numbers.
-    small = (bits & np.iinfo(integer).max) <= np.iinfo(np.int8).max
-    if small.any():
-        moved[small] = array[small] + count[small].astype(array.dtype) * np.spacing(array[small])
-    return moved
 
 
 def distance(state: State, reference: State) -> float:

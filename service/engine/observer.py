@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from service.parity.digest import state_digest
 from service.parity.errors import RunCancelled
 from service.parity.record import Side, StepLosses, TapDiff, Trouble
 from service.ports import State, StepResult, Subject
@@ -51,6 +52,12 @@ def load(side: Side, phase: str, step: int | None, subject: Subject, state: Stat
     """Give a side copies of the state: one that keeps and trains the arrays must not change what others start from."""
     copies = {name: array.copy() for name, array in state.items()}
     attempt(side, phase, step, "load_state", lambda: subject.load_state(copies))
+
+
+def start(side: Side, phase: str, subject: Subject, state: State) -> str:
+    """Load the state from which a side starts, read it back, and return the digest of what the side really holds."""
+    load(side, phase, None, subject, state)
+    return attempt(side, phase, None, "state", lambda: state_digest(subject.state()))
 
 
 def train(

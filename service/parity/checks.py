@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from service.parity.checkpoints import check_resume, check_transfer
 from service.parity.integrity import check_frozen_reference, check_same_batches
 from service.parity.learning import check_color_reconstruction, check_loss_falls, check_outputs_vary
 from service.parity.numerics import (
@@ -13,7 +14,7 @@ from service.parity.numerics import (
     check_synchronized,
     first_divergence,
 )
-from service.parity.policy import ALL_CHECKS, CHECKPOINT_CHECKS, Policy
+from service.parity.policy import ALL_CHECKS, Policy
 from service.parity.record import RunRecord
 from service.parity.verdict import CheckResult, Outcome, Verdict, decide
 
@@ -28,6 +29,8 @@ MEASURED: dict[str, Check] = {
     "learning.loss_falls": check_loss_falls,
     "learning.outputs_vary": check_outputs_vary,
     "learning.color_reconstruction": check_color_reconstruction,
+    "checkpoint.transfer": check_transfer,
+    "checkpoint.resume": check_resume,
 }
 """The checks that this version measures; the others are shown as not measured, with the reason."""
 
@@ -48,7 +51,7 @@ def _check(name: str, record: RunRecord, policy: Policy) -> CheckResult:
         return MEASURED[name](record, policy)
     if name not in ALL_CHECKS:
         return CheckResult(name, "inconclusive", "this version of Lockstep has no such check; look for a misspelt name")
-    phase = "checkpoint" if name in CHECKPOINT_CHECKS else "memory" if name.startswith("memory.") else "performance"
+    phase = "memory" if name.startswith("memory.") else "performance"
     reason = f"this version of Lockstep does not carry out the {phase} phase"
     candidate = record.subjects.get("candidate")
     if phase == "performance" and candidate is not None and candidate.device == "cpu":
@@ -58,8 +61,10 @@ def _check(name: str, record: RunRecord, policy: Policy) -> CheckResult:
 
 def _required(check: CheckResult, policy: Policy) -> CheckResult:
     requirement = policy.requirement(check.name)
-    measurable = check.outcome not in ("not_measured", "not_applicable")
-    required = requirement == "always" or (requirement == "where_measurable" and measurable)
+    if check.outcome == "not_applicable":
+        return check
+    measured = check.outcome != "not_measured"
+    required = requirement == "always" or (requirement == "where_measurable" and measured)
     return dataclasses.replace(check, required=required)
 
 

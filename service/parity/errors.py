@@ -3,6 +3,7 @@
     LockstepError
     ├── InvalidRequest            what was asked for cannot be done; exit code 2, HTTP 422
     │   ├── InvalidPlan           a value of the plan, with the field's name
+    │   ├── InvalidPolicy         a value of a policy document, with the field's name
     │   ├── UnknownName           a subject, dataset or policy that is not registered
     │   ├── DeviceUnavailable     a device that this machine does not have
     │   └── InvalidConfiguration  a setting, a file or a database address
@@ -47,6 +48,10 @@ class InvalidRequest(LockstepError):
 
 class InvalidPlan(InvalidRequest):
     """At least one value of a plan is out of range."""
+
+
+class InvalidPolicy(InvalidRequest):
+    """At least one value of a policy document is unusable, or it would demand nothing."""
 
 
 class UnknownName(InvalidRequest):

@@ -13,12 +13,12 @@ def check_same_batches(record: RunRecord, policy: Policy) -> CheckResult:
     evidence = record.integrity
     if evidence is None or not evidence.batches:
         return CheckResult(name, "inconclusive", "no batches were recorded")
-    missing = set(record.plan.phases) - {ledger.phase for ledger in evidence.batches}
+    planned = {"synchronized": len(record.plan.synchronized_steps()), "free_running": record.plan.training.steps}
+    missing = planned.keys() & set(record.plan.phases) - {ledger.phase for ledger in evidence.batches}
     if missing:
         return CheckResult(name, "inconclusive", f"no batches were recorded for {', '.join(sorted(missing))}")
     if not evidence.dataset_digest or not evidence.dataset_rows:
         return CheckResult(name, "inconclusive", "the dataset was not recorded")
-    planned = {"synchronized": len(record.plan.synchronized_steps()), "free_running": record.plan.training.steps}
     for ledger in evidence.batches:
         if ledger.expected != planned.get(ledger.phase):
             message = (

@@ -9,6 +9,8 @@ from dataclasses import replace
 from service.parity.envelope import BandSeries, loss_band, weights_band
 from service.parity.policy import Policy
 from service.parity.record import (
+    PROBED_STEPS,
+    REPLAY_WITNESS,
     SIDES,
     FreeRunningEvidence,
     RunRecord,
@@ -19,7 +21,7 @@ from service.parity.record import (
     TapDiff,
     Trouble,
 )
-from service.parity.tolerance import TapSummary, nonfinite, step_ratio, summarise_taps
+from service.parity.tolerance import TapSummary, nonfinite, ratio_of, reference_floor, step_ratio, summarise_taps
 from service.parity.verdict import CheckOutcome, CheckResult, FirstDivergence
 
 
@@ -30,7 +32,7 @@ def check_synchronized(record: RunRecord, policy: Policy) -> CheckResult:
     if evidence is None:
         return absent_phase(name, record, "synchronized")
     troubles = (*record.troubles, *evidence.troubles)
-    stopped = _stopped(name, troubles, evidence.reference_start_digest, evidence.candidate_start_digest)
+    stopped = _stopped(name, troubles, evidence)
     if stopped:
         return stopped
     incomplete = _incomplete(evidence, record.plan.synchronized_steps())
@@ -45,31 +47,78 @@ def check_synchronized(record: RunRecord, policy: Policy) -> CheckResult:
     lost = _broken_loss(name, evidence.losses)
     if lost:
         return lost
+    return _judge_ratios(name, evidence, policy)
+
+
+def _judge_ratios(name: str, evidence: SynchronizedEvidence, policy: Policy) -> CheckResult:
+    """The candidate's error ratios decide; then the reference's own must be sound, or they decided nothing."""
     summaries = summarise_taps(evidence.diffs, policy)
+    limit, witness = policy.error_ratio, evidence.witness
     worst = max(summaries, key=lambda summary: math.inf if math.isnan(_ratio(summary)) else _ratio(summary))
-    above = sum(not _ratio(summary) <= policy.error_ratio for summary in summaries)
-    ok = above == 0
+    above = sum(not _ratio(summary) <= limit for summary in summaries)
     identical = sum(summary.mismatches == 0 for summary in summaries)
     detail = (
         f"{evidence.comparisons} comparisons of {len(summaries)} taps at {len(evidence.compared_steps)} steps, "
-        f"{identical} taps bit-equal throughout"
+        f"{identical} taps bit-equal throughout; {_steadiness(evidence)}"
     )
-    if ok:
-        message = f"every tap is as close to the float64 oracle as the reference's: worst {worst.tap}; {detail}"
-    else:
+    unsound = None if above else _unsound_reference(summaries, evidence, policy)
+    if above:
         message = (
-            f"{above} of {len(summaries)} taps are farther from the float64 oracle than rounding explains: "
+            f"{above} of {len(summaries)} taps are farther from the {witness} than rounding explains: "
             f"worst {worst.tap} at step {worst.worst_step}; {detail}"
         )
+    elif unsound:
+        message = f"{unsound}; {detail}"
+    else:
+        message = f"every tap is as close to the {witness} as the reference's: worst {worst.tap}; {detail}"
     return CheckResult(
         name,
-        "pass" if ok else "fail",
+        "fail" if above else "inconclusive" if unsound else "pass",
         message,
         value=_ratio(worst),
-        limit=policy.error_ratio,
+        limit=limit,
         unit="error ratio",
-        evidence={"worst_tap": worst.tap, "taps_over_limit": above, "bit_equal_taps": identical},
+        evidence={
+            "worst_tap": worst.tap,
+            "taps_over_limit": above,
+            "bit_equal_taps": identical,
+            "witness": witness,
+            "reference_is_repeatable": _repeatable(evidence),
+        },
     )
+
+
+def _unsound_reference(summaries: list[TapSummary], evidence: SynchronizedEvidence, policy: Policy) -> str | None:
+    """Why the reference cannot serve as a yardstick: it errs by more than rounding, or differs from itself by more."""
+    for diff in evidence.diffs:
+        spread = ratio_of(diff.reference_spread, 0.0, reference_floor(diff, policy))
+        if spread is not None and not spread <= policy.error_ratio:
+            return (
+                f"two steps of the reference from one state differ in {diff.tap} at step {diff.step} by {spread:.3g} "
+                "times what rounding explains, so nothing can be held to it"
+            )
+    if evidence.witness == REPLAY_WITNESS:
+        return None
+    for summary in summaries:
+        ratio = summary.reference_ratio
+        if ratio is not None and not ratio <= policy.error_ratio:
+            return (
+                f"the reference itself is farther from the {evidence.witness} than rounding explains in {summary.tap} "
+                f"({ratio:.3g} times), and the candidate is not: look at the reference, or state its precision class"
+            )
+    return None
+
+
+def _repeatable(evidence: SynchronizedEvidence) -> bool | None:
+    """Whether two steps of the reference from one state were bit-equal; `None` where that was not tried."""
+    return None if evidence.determinism is None else not evidence.determinism.differing_taps
+
+
+def _steadiness(evidence: SynchronizedEvidence) -> str:
+    differing = evidence.determinism.differing_taps if evidence.determinism else ()
+    if differing:
+        return f"the reference does not repeat itself bit for bit in {len(differing)} taps"
+    return "the reference repeats itself bit for bit"
 
 
 def check_sign_disagreements(record: RunRecord, policy: Policy) -> CheckResult:
@@ -78,6 +127,8 @@ def check_sign_disagreements(record: RunRecord, policy: Policy) -> CheckResult:
     evidence = record.synchronized
     if evidence is None:
         return absent_phase(name, record, "synchronized")
+    if evidence.witness == REPLAY_WITNESS:
+        return CheckResult(name, "not_applicable", "reference replays do not know where a model's derivative jumps")
     wanted = {(step, tap, side) for step in evidence.expected_steps for tap in evidence.sign_taps for side in SIDES}
     seen = [(sign.step, sign.tap, sign.side) for sign in evidence.signs]
     if not wanted or len(seen) != len(wanted) or set(seen) != wanted:
@@ -121,7 +172,7 @@ def check_free_running(record: RunRecord, policy: Policy) -> CheckResult:
     if evidence is None:
         return absent_phase(name, record, "free_running")
     troubles = (*record.troubles, *evidence.troubles)
-    stopped = _stopped(name, troubles, evidence.reference_start_digest, evidence.candidate_start_digest)
+    stopped = _stopped(name, troubles, evidence)
     if stopped:
         return stopped
     lost = _broken_loss(name, evidence.losses)
@@ -199,7 +250,7 @@ def absent_phase(name: str, record: RunRecord, phase: str) -> CheckResult:
 
 
 def _stopped(
-    name: str, troubles: tuple[Trouble, ...], reference_start: str, candidate_start: str
+    name: str, troubles: tuple[Trouble, ...], evidence: SynchronizedEvidence | FreeRunningEvidence
 ) -> CheckResult | None:
     """Trouble decides before any number does; the reference's first, since without it nothing can be judged."""
     for side in SIDES:
@@ -209,10 +260,13 @@ def _stopped(
             where = "" if first.step is None else f" at step {first.step}"
             more = f" ({count} such observations)" if count > 1 else ""
             return CheckResult(name, _blame(side), f"{first.message}{where}{more}")
-    if not reference_start:
+    planned = evidence.planned_start_digest
+    if not planned:
         return CheckResult(name, "inconclusive", "the state from which both sides start was not recorded")
-    if reference_start != candidate_start:
-        return CheckResult(name, "fail", "the candidate did not start from the reference's state: their digests differ")
+    for side, start in zip(SIDES, (evidence.reference_start_digest, evidence.candidate_start_digest), strict=True):
+        if start != planned:
+            message = f"the {side} did not start from the state that it was given: the digests differ"
+            return CheckResult(name, _blame(side), message)
     return None
 
 
@@ -236,7 +290,24 @@ def _incomplete(evidence: SynchronizedEvidence, planned: tuple[int, ...]) -> str
         return f"{len(seen)} comparisons are recorded where {len(wanted)} were expected"
     if evidence.comparisons != len(seen):
         return f"{evidence.comparisons} comparisons were made and {len(seen)} are recorded"
+    unprobed = _unprobed(evidence, planned)
+    if unprobed:
+        return unprobed
     return next((problem for diff in evidence.diffs if (problem := _unmeasured(diff))), None)
+
+
+def _unprobed(evidence: SynchronizedEvidence, planned: tuple[int, ...]) -> str | None:
+    """What is missing of the A/A probe: the first compared steps, or all where the reference did not repeat itself."""
+    probe = evidence.determinism
+    wanted = planned[:PROBED_STEPS] if probe is None or not probe.differing_taps else planned
+    if probe is None or probe.steps != wanted:
+        tried = 0 if probe is None else len(probe.steps)
+        return f"the reference was stepped twice from one state at {tried} of {len(wanted)} steps"
+    steps = set(wanted)
+    for diff in evidence.diffs:
+        if diff.step in steps and diff.reference_spread is None and not any(nonfinite(diff)):
+            return f"the reference's second step gave nothing to compare {diff.tap} with at step {diff.step}"
+    return None
 
 
 def _unmeasured(diff: TapDiff) -> str | None:

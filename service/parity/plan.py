@@ -18,11 +18,13 @@ from typing import Any
 
 from service.parity.errors import InvalidPlan, Problem
 
-PHASES = ("synchronized", "free_running")
+PHASES = ("synchronized", "free_running", "checkpoint")
 """The phases that this version carries out, in the order in which they run."""
 
-LATER_PHASES = ("performance", "memory", "checkpoint")
+LATER_PHASES = ("performance", "memory")
 """Phases that Lockstep's vocabulary has and this version does not carry out; asking for one is refused."""
+
+WITNESSES = ("auto", "oracle", "replays")
 
 MAX_BATCH_SIZE = 4096
 """The legacy model pre-allocates this many rows at construction and refuses more."""
@@ -33,6 +35,7 @@ MIN_VECTOR_LENGTH = 8
 MAX_WIDTH = 16_384
 MAX_HIDDEN_LAYERS = 64
 MAX_STEPS = 10_000_000
+MAX_CHECKPOINT_STEPS = 10_000
 MAX_PARAMETERS = 2**28
 MAX_SEED = 2**32 - 1
 
@@ -66,6 +69,8 @@ class SynchronizedSpec:
 
     steps: int = 1000
     every: int = 50
+    witness: str = "auto"
+    """Where errors are measured from: the `oracle`, `replays` of the reference, or `auto`: an oracle where there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,14 @@ class FreeRunningSpec:
     band_runs: int = 6
     band_steps: int = 150
     weights_every: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSpec:
+    """Steps trained before a checkpoint is saved, and steps trained after it is loaded."""
+
+    steps_before: int = 20
+    steps_after: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,7 @@ class Plan:
     training: TrainingSpec = field(default_factory=TrainingSpec)
     synchronized: SynchronizedSpec = field(default_factory=SynchronizedSpec)
     free_running: FreeRunningSpec = field(default_factory=FreeRunningSpec)
+    checkpoint: CheckpointSpec = field(default_factory=CheckpointSpec)
     phases: tuple[str, ...] = PHASES
     seed: int = 0
     device: str = "auto"
@@ -153,6 +167,7 @@ def plan_from_document(document: Mapping[str, Any]) -> Plan:
         "training": TrainingSpec,
         "synchronized": SynchronizedSpec,
         "free_running": FreeRunningSpec,
+        "checkpoint": CheckpointSpec,
     }
     for name, part in parts.items():
         if name in values:
@@ -193,6 +208,11 @@ def _problems(plan: Plan) -> Iterator[Problem]:
     yield from _whole("free_running.band_runs", plan.free_running.band_runs, 2, 100)
     yield from _whole("free_running.band_steps", plan.free_running.band_steps, 1, MAX_STEPS)
     yield from _whole("free_running.weights_every", plan.free_running.weights_every, 1, MAX_STEPS)
+    yield from _whole("checkpoint.steps_before", plan.checkpoint.steps_before, 1, MAX_CHECKPOINT_STEPS)
+    yield from _whole("checkpoint.steps_after", plan.checkpoint.steps_after, 1, MAX_CHECKPOINT_STEPS)
+    if plan.synchronized.witness not in WITNESSES:
+        message = f"is {plan.synchronized.witness!r}; choose from {', '.join(WITNESSES)}"
+        yield Problem("synchronized.witness", message)
     yield from _whole("seed", plan.seed, 0, MAX_SEED)
     if not (isinstance(plan.device, str) and _DEVICE.fullmatch(plan.device)):
         yield Problem("device", f"is {plan.device!r}; use auto, cpu or cuda:N, e.g. cuda:0")

@@ -14,6 +14,9 @@ from service.parity.plan import Plan
 Side = Literal["reference", "candidate"]
 SIDES: tuple[Side, Side] = ("reference", "candidate")
 
+ORACLE_WITNESS = "float64 oracle"
+REPLAY_WITNESS = "reference replays"
+
 
 @dataclass(frozen=True, slots=True)
 class SubjectInfo:
@@ -72,7 +75,11 @@ class DiffStats:
 
 @dataclass(frozen=True, slots=True)
 class TapDiff:
-    """One tap compared at one step. `floor_scale` widens the rounding floor for taps that accumulate (the loss)."""
+    """One tap compared at one step. `floor_scale` widens the rounding floor for taps that accumulate (the loss).
+
+    `reference_spread` is the largest difference between two steps of the reference from the same state, `None` where it
+    stepped once. `reference_slack` widens the floor under the reference's own error: summing term by term is no fault.
+    """
 
     phase: str
     step: int
@@ -82,6 +89,8 @@ class TapDiff:
     dtype: str
     stats: DiffStats
     floor_scale: float = 1.0
+    reference_spread: float | None = None
+    reference_slack: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,21 @@ class StepLosses:
     candidate: float | None
 
 
+PROBED_STEPS = 3
+"""Compared steps at which the reference steps twice; every one where two such steps were not bit-equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Determinism:
+    """The A/A probe: the reference stepped twice from the same state and batch at these steps.
+
+    `differing_taps` are those that were not bit-equal at some step; empty for a deterministic reference.
+    """
+
+    steps: tuple[int, ...]
+    differing_taps: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class SynchronizedEvidence:
     """What the synchronized phase saw."""
@@ -121,7 +145,7 @@ class SynchronizedEvidence:
     reference_start_digest: str
     candidate_start_digest: str
     witness: str
-    """Where the errors are measured from: `float64 oracle` here."""
+    """Where the errors are measured from: `ORACLE_WITNESS` or `REPLAY_WITNESS`."""
     diffs: tuple[TapDiff, ...] = ()
     signs: tuple[SignFlips, ...] = ()
     sign_taps: tuple[str, ...] = ()
@@ -129,6 +153,9 @@ class SynchronizedEvidence:
     losses: tuple[StepLosses, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     seconds: float | None = None
+    determinism: Determinism | None = None
+    planned_start_digest: str = ""
+    """Digest of the state that both sides were given; the sides' own are read back from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +183,10 @@ class FreeRunningEvidence:
     losses: tuple[StepLosses, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     seconds: float | None = None
+    reference_end_digest: str = ""
+    candidate_end_digest: str = ""
+    planned_start_digest: str = ""
+    """Digests of the trained weights: a replay that is true bit for bit has the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +224,48 @@ class LearningEvidence:
     troubles: tuple[Trouble, ...] = ()
 
 
+CheckpointFormat = Literal["npz", "safetensors"]
+CHECKPOINT_FORMATS: tuple[CheckpointFormat, CheckpointFormat] = ("npz", "safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointTrip:
+    """One checkpoint file from one side to one side, and the training that goes on from it.
+
+    `output` compares the loader's forward pass (as its candidate) with the saver's, each with its error against the
+    oracle; where there is none, against the saver's outputs. Resuming: the loader trains on from the file, and again
+    from the same state handed over in memory, twice.
+    """
+
+    saver: Side
+    loader: Side
+    format: CheckpointFormat
+    arrays: int
+    """Arrays of the saver's state that were compared after the trip."""
+    differing_arrays: tuple[str, ...]
+    """Names of arrays that are missing, misshapen, of another dtype or not bit-equal after the trip."""
+    lost_metadata: tuple[str, ...]
+    """Names of metadata (loss, epoch, parameters) that did not come back as they were saved."""
+    output: DiffStats | None
+    resumed_steps: int
+    """Steps trained after loading; equal to the plan's `steps_after` when all went well."""
+    resumed_distance: float | None
+    """Relative L2 distance of the weights resumed from the file to those that never stopped; 0 when bit-equal."""
+    resumed_differing: tuple[str, ...]
+    """Names of the arrays that are not bit-equal to those of the training that never stopped."""
+    repeat_distance: float | None
+    """The same distance between two trainings from that state in memory: 0 for a deterministic subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointEvidence:
+    """What the checkpoint phase saw: the matrix {saver} x {loader} x {format}. A trip that broke has its trouble."""
+
+    trips: tuple[CheckpointTrip, ...]
+    troubles: tuple[Trouble, ...] = ()
+    seconds: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class BatchLedger:
     """Batches of one phase: how many, and a SHA-256 over the bytes that each side was handed, before and after use."""
@@ -227,5 +300,6 @@ class RunRecord:
     synchronized: SynchronizedEvidence | None = None
     free_running: FreeRunningEvidence | None = None
     learning: LearningEvidence | None = None
+    checkpoint: CheckpointEvidence | None = None
     troubles: tuple[Trouble, ...] = ()
     """Trouble outside the phases: a side that could not be built, say."""

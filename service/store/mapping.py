@@ -125,6 +125,8 @@ def diff_columns(run_id: str, row: TapDiff) -> dict[str, Any]:
         "candidate_worst_index": _index_text(stats.candidate_worst_index),
         "oracle_scale": stats.oracle_scale,
         "floor_scale": row.floor_scale,
+        "reference_spread": row.reference_spread,
+        "reference_slack": row.reference_slack,
     }
 
 
@@ -156,6 +158,8 @@ def tap_diff(columns: RowMapping) -> TapDiff:
             oracle_scale=columns["oracle_scale"],
         ),
         floor_scale=columns["floor_scale"],
+        reference_spread=columns["reference_spread"],
+        reference_slack=columns["reference_slack"],
     )
 
 

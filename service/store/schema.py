@@ -114,6 +114,8 @@ class Diff(Base):
     candidate_worst_index: Mapped[str | None] = mapped_column(Text)
     oracle_scale: Mapped[float | None]
     floor_scale: Mapped[float]
+    reference_spread: Mapped[float | None]
+    reference_slack: Mapped[float]
 
 
 class Check(Base):

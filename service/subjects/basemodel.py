@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import basemodel.base
 from basemodel.autoencoder import GpuTextAutoencoder
 from service.parity.plan import MAX_BATCH_SIZE, Plan
 from service.parity.record import SubjectInfo
-from service.ports import Array, State, StepResult
+from service.ports import Array, CheckpointMetadata, State, StepResult
+from service.subjects.checkpoint_files import load_into, save_state
 from service.subjects.description import describe
 from service.subjects.devices import array_module, resolve_device
 
@@ -62,6 +64,12 @@ class BaseModelSubject:
 
     def forward(self, batch: NDArray[np.float32]) -> Array:
         return self._model.forward(self._xp.asarray(batch))
+
+    def save(self, path: Path, metadata: CheckpointMetadata) -> None:
+        save_state(path, self.state(), metadata)
+
+    def load(self, path: Path) -> CheckpointMetadata:
+        return load_into(self, path)
 
     def close(self) -> None:
         self._model.close()

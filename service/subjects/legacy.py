@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from basemodel.checkpoints import read_checkpoint
 from legacy import gpu_text_autoencoder, matrix_kernels
 from legacy.gpu_text_autoencoder import GPUTextAutoencoder
 from legacy.manifest import verify_manifest
 from service.parity.plan import MAX_BATCH_SIZE, Plan
 from service.parity.record import SubjectInfo
-from service.ports import Array, State, StepResult
+from service.ports import Array, CheckpointMetadata, State, StepResult
+from service.subjects.checkpoint_files import load_into, save_state
 from service.subjects.description import describe
 from service.subjects.devices import array_module, resolve_device
 
@@ -80,6 +83,19 @@ class LegacySubject:
 
     def forward(self, batch: NDArray[np.float32]) -> Array:
         return self._model.forward_gpu(self._xp.asarray(batch))
+
+    def save(self, path: Path, metadata: CheckpointMetadata) -> None:
+        if path.suffix == ".npz":
+            self._model.save_checkpoint(path, metadata.loss, metadata.epoch, dict(metadata.parameters))
+        else:
+            save_state(path, self.state(), metadata)
+
+    def load(self, path: Path) -> CheckpointMetadata:
+        if path.suffix != ".npz":
+            return load_into(self, path)
+        read_checkpoint(path)  # Refuses what the legacy reader takes at its word: a bomb, a deep nest, a torn header.
+        checkpoint = self._model.load_checkpoint(path)
+        return CheckpointMetadata(checkpoint.loss, checkpoint.epoch, checkpoint.parameters or {})
 
     def close(self) -> None:
         self._model.cleanup_gpu_memory()

@@ -9,7 +9,7 @@ pre-activation within rounding of zero would otherwise change a gradient a thous
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,12 +63,6 @@ class Float64Oracle:
             shapes[f"backward.layer{i}.bias_grad"] = shapes[f"update.layer{i}.bias"] = (fan_out,)
         return shapes
 
-    def floor_scale(self, tap: str) -> float:
-        """The loss is one number summed from B*F terms: its rounding grows like their square root."""
-        if tap == "loss.value":
-            return math.sqrt(self._plan.training.batch_size * self._plan.model.vector_length)
-        return 1.0
-
     def step(self, state: State, batch: NDArray[np.float32]) -> AutoencoderOracleStep:
         """One step from `state` (weight_i (K, N), bias_i (N,)) with `batch` (B, F) as input and target."""
         xp = self._xp
@@ -90,16 +84,109 @@ class AutoencoderOracleStep:
                 self._inputs.append(xp.maximum(plan.model.alpha * z, z))
         self._output = self._pre_activations[-1]
         self._conditioned: list[tuple[list[Array], dict[str, Array]]] = []
+        self._shares: dict[str, float] = {}
+        self._rounding: list[Array] = []
 
     def taps(self, subject_taps: Mapping[str, Array]) -> Mapping[str, Array]:
         """Every tap in float64; computed once for subjects that agree on all signs."""
-        signs = [self._xp.asarray(subject_taps[f"forward.layer{i}.output"]) > 0 for i in range(len(self._weights) - 1)]
+        hidden = range(len(self._weights) - 1)
+        return self._taps_with([self._xp.asarray(subject_taps[f"forward.layer{i}.output"]) > 0 for i in hidden])
+
+    def _taps_with(self, signs: list[Array]) -> dict[str, Array]:
         for known, taps in self._conditioned:
             if all(bool((a == b).all()) for a, b in zip(known, signs, strict=True)):
                 return taps
         taps = self._train(signs)
         self._conditioned.append((signs, taps))
         return taps
+
+    def output(self) -> Array:
+        """The forward pass's result (B, F)."""
+        return self._output
+
+    def floor_scale(self, tap: str) -> float:
+        """By how much rounding exceeds half a unit in the last place at the tap's own scale.
+
+        sqrt(B*F) for the loss, one number summed from that many terms. For a gradient the cancellation in y - t and the
+        length of its own sum: sqrt(n) / 3, the standard deviation for n terms of one sign, whose partial sums grow
+        evenly. For an update, what its gradient's rounding adds to the parameter's: much where a clip is far below it.
+        """
+        if tap == "loss.value":
+            return math.sqrt(self._output.size)
+        if tap.startswith("update."):
+            return 1.0 + self._share(tap, self._update_rounding)
+        if tap.startswith("backward."):
+            return max(1.0, math.sqrt(self._terms(tap)) / 3, self._share(tap, self._backward_rounding))
+        return 1.0
+
+    def reference_slack(self, tap: str) -> float:
+        """sqrt(n) for sums of n terms, taken one after another: the longest sum that goes into the tap."""
+        widest = max(weight.shape[0] for weight in self._weights)
+        if tap.startswith("forward."):
+            layer = _number(tap.split(".")[1])
+            return math.sqrt(max(weight.shape[0] for weight in self._weights[: layer + 1]))
+        longest = math.sqrt(max(widest, self._weights[-1].shape[1], self._output.shape[0]))
+        if tap.startswith("update."):
+            share = self._share(tap, self._update_rounding)
+            return (1.0 + share * longest) / (1.0 + share)
+        return longest
+
+    def _terms(self, tap: str) -> int:
+        """Terms of the sum that an element of a gradient is: the units above, or the rows of the batch."""
+        _, layer, part = tap.split(".")
+        above = _number(layer) + 1
+        if part != "activation_grad":
+            return int(self._output.shape[0])
+        return int(self._weights[above].shape[1]) if above < len(self._weights) else 1
+
+    def _share(self, tap: str, rounding: Callable[[str, str], Array]) -> float:
+        """The largest of an array of roundings, in units of 2^-24, over the largest element of the tap."""
+        if tap not in self._shares:
+            _, layer, part = tap.split(".")
+            scale = float(self._xp.abs(self._taps_with(self._own_signs())[tap]).max())
+            self._shares[tap] = float(rounding(layer, part).max()) / scale if scale > 0 else 0.0
+        return self._shares[tap]
+
+    def _backward_rounding(self, layer: str, part: str) -> Array:
+        """The rounding of this gradient: what its activation gradient brings along, and that of its own sum over B."""
+        rounding = self._gradient_rounding()[_number(layer)]
+        if part == "activation_grad":
+            return rounding
+        gradient = self._taps_with(self._own_signs())[f"backward.{layer}.activation_grad"]
+        squares = rounding**2 + (_summing(gradient.shape[0]) * gradient) ** 2
+        if part == "bias_grad":
+            return self._xp.sqrt(squares.sum(axis=0))
+        return self._xp.sqrt((self._inputs[_number(layer)] ** 2).T @ squares)
+
+    def _update_rounding(self, layer: str, part: str) -> Array:
+        """The rate times the gradient's rounding, where the clip lets it through: a clipped element takes none over."""
+        training, xp = self._plan.training, self._xp
+        rounding = self._backward_rounding(layer, f"{part}_grad")
+        gradient = self._taps_with(self._own_signs())[f"backward.{layer}.{part}_grad"]
+        through = xp.abs(gradient) - UNIT_ROUNDOFF * rounding <= training.clip
+        return training.learning_rate * xp.where(through, rounding, 0.0)
+
+    def _gradient_rounding(self) -> list[Array]:
+        """For each layer the rounding (B, N) of its activation gradient, in units of 2^-24.
+
+        It begins where 2 (y - t) / B loses the digits that y and t have in common, so that a trained model's gradient
+        rounds with the size of y, and goes back through the weights as independent errors do: root of summed squares.
+        """
+        if not self._rounding:
+            xp, slope, taps = self._xp, self._plan.model.alpha, self._taps_with(self._own_signs())
+            terms = self._inputs[-1] ** 2 @ self._weights[-1] ** 2 + self._biases[-1] ** 2
+            summing = _summing(self._weights[-1].shape[0])
+            layers = [2.0 / self._output.shape[0] * summing * xp.sqrt(terms)]
+            for i in reversed(range(1, len(self._weights))):
+                gradient = _summing(self._weights[i].shape[1]) * taps[f"backward.layer{i}.activation_grad"]
+                below = xp.sqrt((layers[0] ** 2 + gradient**2) @ (self._weights[i].T) ** 2)
+                layers.insert(0, below * xp.where(self._pre_activations[i - 1] > 0, 1.0, slope))
+            self._rounding = layers
+        return self._rounding
+
+    def _own_signs(self) -> list[Array]:
+        """Not a side's: which side was asked for first must not matter. Mostly they are the sides' too."""
+        return [z > 0 for z in self._pre_activations[:-1]]
 
     def sign_flips(self, subject_taps: Mapping[str, Array]) -> Sequence[tuple[str, int, int, float | None]]:
         """For each hidden layer: (tap, elements, flips, worst |z| of a flipped unit over its rounding bound)."""
@@ -151,3 +238,15 @@ class AutoencoderOracleStep:
                 gradient = taps[f"backward.layer{i}.{part}_grad"]
                 taps[f"update.layer{i}.{part}"] = value - rate * xp.clip(gradient, -clip, clip)
         return taps
+
+
+def _number(layer: str) -> int:
+    """3 of `layer3`."""
+    return int(layer.removeprefix("layer"))
+
+
+def _summing(terms: int) -> float:
+    """Standard deviation of the rounding of a sum taken term after term, over the root of its summed squares, in units
+    of 2^-24: the partial sums are a random walk of mean square n / 2, each rounded by a uniform error of at most one
+    unit of its size, 1 / 3 in the square. Never below one rounding."""
+    return max(1.0, math.sqrt(terms / 6))

@@ -10,8 +10,9 @@ from service.parity.errors import Problem, UnknownName
 from service.parity.plan import Plan
 from service.ports import Subject
 from service.subjects.basemodel import BaseModelSubject
-from service.subjects.known_bad import VARIANTS, VariantSubject
+from service.subjects.known_bad import VARIANTS
 from service.subjects.legacy import LegacySubject
+from service.subjects.variant_subject import VariantSubject
 
 Factory = Callable[[Plan], Subject]
 

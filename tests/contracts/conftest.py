@@ -12,6 +12,8 @@ from service.parity.plan import Plan
 from service.parity.record import (
     BandMember,
     BatchLedger,
+    CheckpointEvidence,
+    CheckpointTrip,
     DiffStats,
     FreeRunningEvidence,
     IntegrityEvidence,
@@ -128,6 +130,16 @@ def full_record(stats: DiffStats) -> RunRecord:
         swatches=(Swatch("acid green", (0.7, 0.75, 0.1), (0.7, NAN, 0.1), None),),
         troubles=(trouble,),
     )
+    checkpoint = CheckpointEvidence(
+        trips=(
+            CheckpointTrip(
+                "reference", "candidate", "npz", 4, ("bias_1",), ("epoch",), stats, 7, NAN, ("bias_0",), INF
+            ),
+            CheckpointTrip("candidate", "reference", "safetensors", 4, (), (), None, 0, None, (), None),
+        ),
+        troubles=(trouble,),
+        seconds=0.5,
+    )
     ledger = BatchLedger("synchronized", 2, "ee", 2, "ee", 1, "ff")
     return RunRecord(
         plan=Plan(seed=2**32 - 1, phases=("synchronized", "free_running")),
@@ -137,6 +149,7 @@ def full_record(stats: DiffStats) -> RunRecord:
         synchronized=synchronized,
         free_running=free_running,
         learning=learning,
+        checkpoint=checkpoint,
         troubles=(Trouble("reference", "setup", None, "exception", "no memory"),),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -163,10 +164,61 @@ def test_names_shapes_and_order() -> None:
     assert oracle.sign_taps() == tuple(f"forward.layer{i}.output" for i in range(LAYERS - 1))
 
 
-def test_floor_scale() -> None:
-    oracle = Float64Oracle(PLAN)
-    assert oracle.floor_scale("loss.value") == math.sqrt(6 * 12)
-    assert {oracle.floor_scale(tap) for tap in oracle.tap_names() if tap != "loss.value"} == {1.0}
+class TestFloors:
+    """How wide the rounding floor under a tap is: a floor too wide hides a fault, one too narrow makes one up."""
+
+    def scales(self, plan: Plan = PLAN) -> dict[str, float]:
+        oracle = Float64Oracle(plan)
+        step = oracle.step(draw_state(), draw_batch())
+        return {tap: step.floor_scale(tap) for tap in oracle.tap_names()}
+
+    def test_forward_taps_have_their_own_scale_and_the_loss_that_of_its_sum(self) -> None:
+        scales = self.scales()
+        assert {scales[f"forward.layer{i}.output"] for i in range(LAYERS)} == {1.0}
+        assert scales["loss.value"] == math.sqrt(6 * 12)
+
+    def test_a_gradient_rounds_with_what_cancels_in_it(self) -> None:
+        """Outputs that all but equal their targets leave a gradient of little but rounding."""
+        state, oracle = draw_state(), Float64Oracle(PLAN)
+        batch = draw_batch()
+        far = oracle.step(state, batch).floor_scale("backward.layer1.activation_grad")
+        last = LAYERS - 1
+        state[f"weight_{last}"] = np.zeros_like(state[f"weight_{last}"])
+        state[f"bias_{last}"] = np.full_like(state[f"bias_{last}"], 0.5)
+        near = oracle.step(state, np.full_like(batch, 0.5 + 1e-6)).floor_scale(f"backward.layer{last}.activation_grad")
+        assert far < 10
+        assert near > 1e5
+
+    def test_a_tight_clip_makes_the_gradients_rounding_the_update_s(self) -> None:
+        """The update is as small as the clip, and where the clip lets a gradient through it rounds as that does."""
+        state = {name: np.zeros_like(a) if "bias" in name else a for name, a in draw_state().items()}
+        batch = draw_batch()
+        taps = Float64Oracle(PLAN).step(state, batch).taps(own_taps(state, batch))
+        smallest = float(np.abs(taps["backward.layer0.bias_grad"]).min())
+
+        def scale(clip: float) -> float:
+            plan = replace(PLAN, training=replace(PLAN.training, clip=clip))
+            return Float64Oracle(plan).step(state, batch).floor_scale("update.layer0.bias")
+
+        assert scale(1.01 * smallest) > scale(1e6)
+        assert scale(0.99 * smallest) == 1.0
+
+    def test_scales_and_slacks_do_not_depend_on_who_asked_first(self) -> None:
+        state, batch, oracle = draw_state(), draw_batch(), Float64Oracle(PLAN)
+        taps = own_taps(state, batch)
+        flipped = {**taps, "forward.layer0.output": -taps["forward.layer0.output"]}
+        asked, other = oracle.step(state, batch), oracle.step(state, batch)
+        asked.taps(flipped)
+        for tap in oracle.tap_names():
+            assert asked.floor_scale(tap) == other.floor_scale(tap)
+            assert asked.reference_slack(tap) == other.reference_slack(tap)
+
+    def test_no_floor_is_narrower_than_half_a_unit_in_the_last_place(self) -> None:
+        oracle = Float64Oracle(PLAN)
+        step = oracle.step(draw_state(), draw_batch())
+        for tap in oracle.tap_names():
+            assert 1.0 <= step.floor_scale(tap) < math.inf
+            assert 1.0 <= step.reference_slack(tap) <= math.sqrt(max(*SIZES, PLAN.training.batch_size))
 
 
 def test_neither_state_nor_batch_is_changed() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ import pytest
 
 from service.differs.numpy_differ import NumpyDiffer
 from service.engine.batches import Batches
+from service.engine.checkpoint import CheckpointPhase
 from service.engine.free_running import FreeRunningPhase
 from service.engine.synchronized import SynchronizedPhase
 from service.parity.checks import judge
-from service.parity.plan import FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
+from service.parity.plan import CheckpointSpec, FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
 from service.parity.policy import named_policy
 from service.parity.record import (
     BatchLedger,
+    CheckpointEvidence,
     FreeRunningEvidence,
     IntegrityEvidence,
     RunRecord,
@@ -28,15 +31,16 @@ from service.parity.record import (
     TapDiff,
 )
 from service.parity.verdict import CheckResult
-from service.ports import Dataset, State, StepResult, Subject
-from service.subjects.known_bad import Variant, VariantSubject
+from service.ports import CheckpointMetadata, Dataset, State, StepResult, Subject
 from service.subjects.oracle import Float64Oracle
+from service.subjects.variant_subject import Variant, VariantSubject
 
 PLAN = Plan(
     model=ModelSpec(vector_length=16, hidden_layers=1, bottleneck=6),
     training=TrainingSpec(steps=12, batch_size=4, learning_rate=0.05, clip=0.05),
     synchronized=SynchronizedSpec(steps=6, every=2),
     free_running=FreeRunningSpec(band_runs=2, band_steps=8, weights_every=4),
+    checkpoint=CheckpointSpec(steps_before=3, steps_after=4),
     device="cpu",
     seed=5,
 )
@@ -96,6 +100,12 @@ class Stub:
     def forward(self, batch: Any) -> Any:
         return self.inner.forward(batch)
 
+    def save(self, path: Path, metadata: CheckpointMetadata) -> None:
+        self.inner.save(path, metadata)
+
+    def load(self, path: Path) -> CheckpointMetadata:
+        return self.inner.load(path)
+
     def close(self) -> None:
         self.closed += 1
 
@@ -124,6 +134,11 @@ class Outcome:
         return self.record.free_running
 
     @property
+    def checkpoint(self) -> CheckpointEvidence:
+        assert self.record.checkpoint is not None
+        return self.record.checkpoint
+
+    @property
     def ledger(self) -> BatchLedger:
         assert self.record.integrity is not None
         return self.record.integrity.batches[0]
@@ -149,6 +164,8 @@ class Lab:
         reference: Subject | None = None,
         watcher: Watcher | None = None,
         plan: Plan = PLAN,
+        oracle: bool = True,
+        initial: State | None = None,
     ) -> Outcome:
         watcher = watcher or Watcher()
         sides: Mapping[Any, Any] = {"reference": reference or Stub(plan), "candidate": candidate or Stub(plan)}
@@ -156,8 +173,9 @@ class Lab:
         batches = Batches(
             self.dataset, plan.training.batch_size, plan.seed, "synchronized", plan.synchronized_steps()[-1] + 1
         )
-        phase = SynchronizedPhase(plan, sides, Float64Oracle(plan), NumpyDiffer(), batches, watcher, StillClock())
-        evidence, ledger = phase.run(Stub(plan).state())
+        exact = Float64Oracle(plan) if oracle else None
+        phase = SynchronizedPhase(plan, sides, exact, NumpyDiffer(), batches, watcher, StillClock())
+        evidence, ledger = phase.run(Stub(plan).state() if initial is None else initial)
         return Outcome(self._record(plan, ledger, synchronized=evidence), watcher)
 
     def free_running(
@@ -177,6 +195,23 @@ class Lab:
         if not phase.evidence().troubles:
             phase.band(initial)
         return Outcome(self._record(plan, ledger, free_running=phase.evidence()), watcher)
+
+    def checkpoint(
+        self,
+        candidate: Subject | None = None,
+        reference: Subject | None = None,
+        watcher: Watcher | None = None,
+        plan: Plan = PLAN,
+        oracle: bool = True,
+    ) -> Outcome:
+        watcher = watcher or Watcher()
+        sides: Mapping[Any, Any] = {"reference": reference or Stub(plan), "candidate": candidate or Stub(plan)}
+        plan = replace(plan, phases=("checkpoint",))
+        steps = plan.checkpoint.steps_before + plan.checkpoint.steps_after
+        batches = Batches(self.dataset, plan.training.batch_size, plan.seed, "checkpoint", steps)
+        exact = Float64Oracle(plan) if oracle else None
+        phase = CheckpointPhase(plan, sides, exact, NumpyDiffer(), batches, watcher, StillClock())
+        return Outcome(RunRecord(plan, {}, {}, checkpoint=phase.run(Stub(plan).state())), watcher)
 
     def _record(self, plan: Plan, ledger: BatchLedger, **parts: Any) -> RunRecord:
         integrity = IntegrityEvidence("digest", self.dataset.rows, (ledger,), ())

@@ -15,7 +15,8 @@ from service.engine.free_running import distance, perturb
 from service.parity.plan import FreeRunningSpec, ModelSpec
 from service.parity.record import SIDES
 from service.ports import StepResult
-from service.subjects.known_bad import VARIANTS, Variant
+from service.subjects.known_bad import VARIANTS
+from service.subjects.variant_subject import Variant
 
 CHECK = "numerics.free_running"
 BLAME = {"reference": "inconclusive", "candidate": "fail"}

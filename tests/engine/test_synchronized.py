@@ -13,7 +13,7 @@ from service.parity.errors import RunCancelled
 from service.parity.plan import ModelSpec, SynchronizedSpec
 from service.parity.record import SIDES
 from service.ports import StepResult
-from service.subjects.known_bad import Variant
+from service.subjects.variant_subject import Variant
 
 CHECK = "numerics.synchronized"
 BLAME = {"reference": "inconclusive", "candidate": "fail"}
@@ -286,7 +286,7 @@ def test_ignoring_the_state_to_start_from(lab: Any) -> None:
     outcome = lab.synchronized(other)
     assert outcome.synchronized.candidate_start_digest != outcome.synchronized.reference_start_digest
     assert outcome.check(CHECK).outcome == "fail"
-    assert "did not start from the reference's state" in outcome.check(CHECK).message
+    assert "the candidate did not start from the state that it was given" in outcome.check(CHECK).message
 
 
 def test_ignoring_every_later_state(lab: Any) -> None:

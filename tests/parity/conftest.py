@@ -11,9 +11,13 @@ import pytest
 
 from service.parity.plan import FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
 from service.parity.record import (
+    CHECKPOINT_FORMATS,
     SIDES,
     BandMember,
     BatchLedger,
+    CheckpointEvidence,
+    CheckpointTrip,
+    Determinism,
     DiffStats,
     FreeRunningEvidence,
     IntegrityEvidence,
@@ -69,11 +73,12 @@ def synchronized() -> SynchronizedEvidence:
         expected_taps=TAPS,
         compared_steps=steps,
         comparisons=len(steps) * len(TAPS),
+        planned_start_digest=START,
         reference_start_digest=START,
         candidate_start_digest=START,
         witness="float64 oracle",
         diffs=tuple(
-            TapDiff("synchronized", step, position, tap, (4, 8), "float32", stats())
+            TapDiff("synchronized", step, position, tap, (4, 8), "float32", stats(), reference_spread=0.0)
             for step in steps
             for position, tap in enumerate(TAPS)
         ),
@@ -86,6 +91,7 @@ def synchronized() -> SynchronizedEvidence:
         sign_taps=SIGN_TAPS,
         losses=tuple(StepLosses("synchronized", step, 0.5, 0.5) for step in steps),
         seconds=1.0,
+        determinism=Determinism(steps, ()),
     )
 
 
@@ -96,6 +102,7 @@ def free_running() -> FreeRunningEvidence:
         expected_steps=len(loss),
         reference_steps=len(loss),
         candidate_steps=len(loss),
+        planned_start_digest=START,
         reference_start_digest=START,
         candidate_start_digest=START,
         weight_steps=weigh,
@@ -120,6 +127,31 @@ def learning() -> LearningEvidence:
             Swatch("Absolute Zero", (0.0, 0.28, 0.73), (0.01, 0.29, 0.72), (0.01, 0.27, 0.74)),
             Swatch("Acid green", (0.69, 0.75, 0.1), (0.6, 0.6, 0.2), (0.6, 0.6, 0.2)),
         ),
+    )
+
+
+def checkpoint() -> CheckpointEvidence:
+    """Bit-equal where a side loads its own file; outputs within rounding where it loads the other's."""
+    return CheckpointEvidence(
+        tuple(
+            CheckpointTrip(
+                saver=saver,
+                loader=loader,
+                format=kind,
+                arrays=4,
+                differing_arrays=(),
+                lost_metadata=(),
+                output=replace(stats(), mismatches=0 if saver == loader else 3),
+                resumed_steps=PLAN.checkpoint.steps_after,
+                resumed_distance=0.0,
+                resumed_differing=(),
+                repeat_distance=0.0,
+            )
+            for saver in SIDES
+            for loader in SIDES
+            for kind in CHECKPOINT_FORMATS
+        ),
+        seconds=1.0,
     )
 
 
@@ -148,6 +180,7 @@ def passing() -> RunRecord:
         synchronized=synchronized(),
         free_running=free_running(),
         learning=learning(),
+        checkpoint=checkpoint(),
     )
 
 

@@ -30,14 +30,14 @@ def test_a_record_without_fault(passing: RunRecord, policy: str, outcome: str) -
 
 
 def test_summary(passing: RunRecord, change_diff: Change) -> None:
-    assert judge(passing, DEFAULT).summary == "basemodel may replace legacy: all 8 required checks pass."
+    assert judge(passing, DEFAULT).summary == "basemodel may replace legacy: all 10 required checks pass."
     bad = judge(change_diff(0, candidate_error=1.0), DEFAULT)
     assert bad.summary == (
         "basemodel may not replace legacy: numerics.synchronized fails; "
         "first divergence at step 0 in forward.layer0.output."
     )
     strict = judge(passing, named_policy("strict"))
-    assert strict.summary.startswith("Not decided whether basemodel may replace legacy: checkpoint.transfer, ")
+    assert strict.summary.startswith("Not decided whether basemodel may replace legacy: performance.step_time, ")
 
 
 def test_unmeasured_hardware_checks_say_why(passing: RunRecord) -> None:
@@ -128,8 +128,9 @@ def swap(record: RunRecord) -> RunRecord:
 @pytest.mark.parametrize(
     ("fields", "there", "back"),
     [
-        ({"candidate_error": 1.0}, "FAIL", "PASS"),
-        ({"reference_error": 1.0}, "PASS", "FAIL"),
+        ({"candidate_error": 1.0}, "FAIL", "INCONCLUSIVE"),
+        ({"reference_error": 1.0}, "INCONCLUSIVE", "FAIL"),
+        ({"candidate_error": 1e-7, "reference_error": 2e-7}, "PASS", "PASS"),
         ({"candidate_nan": 1}, "FAIL", "INCONCLUSIVE"),
         ({"reference_inf": 1}, "INCONCLUSIVE", "FAIL"),
     ],
@@ -150,7 +151,7 @@ DISPLAY_ONLY = {
     "reference_error_rms", "candidate_error_rms", "mean_rgb_error", "environment", "troubles", "changed_files",
     "reference_nan", "reference_inf", "candidate_nan", "candidate_inf", "nonfinite", "floor_scale", "position",
     "dtype", "name", "version", "source_digest", "parameter_count", "step_flops", "device", "sources", "plan",
-    "flips", "worst_excess",
+    "flips", "worst_excess", "reference_end_digest", "candidate_end_digest", "differing_taps",
 }  # fmt: skip
 
 

@@ -139,3 +139,57 @@ def test_nothing_to_summarise() -> None:
 def test_stats_without_errors_have_no_ratio(diff: TapDiff) -> None:
     assert isinstance(diff.stats, DiffStats)
     assert step_ratio(with_stats(diff, candidate_error=None), FP32) is None
+
+
+class TestDtypes:
+    """Each real dtype rounds in its own way, and integers do not round at all."""
+
+    @pytest.mark.parametrize(
+        ("dtype", "floor"),
+        [("float16", 2.0**-11), ("float32", 2.0**-24), ("float64", 2.0**-53), ("int32", 0.0), ("bool", 0.0)],
+    )
+    def test_floor(self, diff: TapDiff, dtype: str, floor: float) -> None:
+        assert rounding_floor(replace(with_stats(diff, oracle_scale=1.0), dtype=dtype), FP32) == floor
+
+    @pytest.mark.parametrize(("dtype", "widened"), [("float32", 2.0**13), ("float16", 1.0), ("float64", 1.0)])
+    def test_a_precision_class_is_about_float32(self, diff: TapDiff, dtype: str, widened: float) -> None:
+        row = replace(with_stats(diff, oracle_scale=1.0), dtype=dtype)
+        assert rounding_floor(row, Policy("mine", precision_class="tf32")) == widened * rounding_floor(row, FP32)
+
+    @pytest.mark.parametrize("dtype", ["int8", "int64", "uint64", "bool"])
+    def test_one_integer_off_is_off(self, diff: TapDiff, dtype: str) -> None:
+        """By one in 2^60, which float64 cannot tell: the errors read 0 on both sides, the mismatch is counted."""
+        row = replace(
+            with_stats(diff, reference_error=0.0, candidate_error=0.0, mismatches=1, max_ulp=None), dtype=dtype
+        )
+        assert step_ratio(row, FP32) == INF
+        assert step_ratio(replace(row, stats=replace(row.stats, mismatches=0)), FP32) == 0.0
+
+    def test_the_integer_that_is_off_may_be_the_reference_s(self, diff: TapDiff) -> None:
+        row = replace(with_stats(diff, reference_error=1.0, candidate_error=0.0, mismatches=1), dtype="int32")
+        (summary,) = summarise_taps([row], FP32)
+        assert (summary.error_ratio, summary.reference_ratio) == (0.0, INF)
+
+
+class TestReferenceRatio:
+    def test_it_is_the_same_question_asked_of_the_other_side(self, diff: TapDiff) -> None:
+        row = with_stats(diff, reference_error=3e-6, candidate_error=1e-6)
+        back = with_stats(diff, reference_error=1e-6, candidate_error=3e-6)
+        (there,), (here,) = summarise_taps([row], FP32), summarise_taps([back], FP32)
+        assert there.reference_ratio == here.error_ratio == 3.0
+        assert there.error_ratio == here.reference_ratio == pytest.approx(1 / 3)
+
+    def test_its_floor_is_wider_by_the_slack(self, diff: TapDiff) -> None:
+        row = with_stats(diff, reference_error=10 * FLOAT32_HALF_ULP, candidate_error=0.0, oracle_scale=1.0)
+        (tight,), (wide,) = summarise_taps([row], FP32), summarise_taps([replace(row, reference_slack=5.0)], FP32)
+        assert (tight.reference_ratio, wide.reference_ratio) == (10.0, 2.0)
+        assert tight.error_ratio == wide.error_ratio
+
+    def test_the_spread_joins_the_candidates_yardstick_and_excuses_no_reference(self, diff: TapDiff) -> None:
+        row = with_stats(diff, reference_error=1e-6, candidate_error=8e-6)
+        (summary,) = summarise_taps([replace(row, reference_spread=4e-6)], FP32)
+        assert summary.error_ratio == 2.0
+        assert summary.reference_ratio == 0.125
+        (other,) = summarise_taps([replace(with_stats(diff, reference_error=8e-6, candidate_error=1e-6),
+                                           reference_spread=1.0)], FP32)  # fmt: skip
+        assert other.reference_ratio == 8.0
