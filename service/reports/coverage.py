@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.parity.plan import Plan
-from service.parity.record import RunRecord
+from service.parity.record import CHECKPOINT_FORMATS, SIDES, RunRecord
 
 
 def coverage(plan: Plan, record: RunRecord | None) -> dict[str, Any]:
-    """Comparisons (one tap at one step), steps, taps, band members and batches; `None`: not known, or not planned."""
+    """Comparisons (one tap at one step), steps, taps, band members, trips, batches; `None`: not known or planned."""
     synchronized = record.synchronized if record else None
     steps = len(plan.synchronized_steps()) if "synchronized" in plan.phases else None
     taps = len(synchronized.expected_taps) if synchronized else None
@@ -23,6 +23,7 @@ def coverage(plan: Plan, record: RunRecord | None) -> dict[str, Any]:
         "steps_compared": len(synchronized.compared_steps) if synchronized else 0,
         "witness": synchronized.witness if synchronized else None,
         **_free_running(plan, record),
+        **_checkpoint(plan, record),
         **_batches(record),
     }
 
@@ -39,6 +40,15 @@ def _free_running(plan: Plan, record: RunRecord | None) -> Mapping[str, Any]:
         "band_steps_expected": plan.band_window() if planned else None,
         "weight_steps_expected": len(plan.weight_steps()) if planned else None,
         "weight_steps_compared": len(seen.candidate_weight_distances) if seen else 0,
+    }
+
+
+def _checkpoint(plan: Plan, record: RunRecord | None) -> Mapping[str, Any]:
+    seen = record.checkpoint if record else None
+    every_trip = len(SIDES) * len(SIDES) * len(CHECKPOINT_FORMATS)
+    return {
+        "checkpoint_trips_expected": every_trip if "checkpoint" in plan.phases else None,
+        "checkpoint_trips": len(seen.trips) if seen else 0,
     }
 
 

@@ -1,4 +1,4 @@
-"""The evidence sections of a report: taps, error ratios, signs, losses, band, learning, integrity.
+"""The evidence sections of a report: taps, error ratios, signs, losses, band, learning, checkpoints, integrity.
 
 Each is a function of the record (and the policy, where limits or the precision class matter). Long series are reduced
 here, so that page and JSON show the same rows; each says its totals.
@@ -11,9 +11,20 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from service.parity.checkpoints import output_ratio
 from service.parity.envelope import BandSeries, loss_band, weights_band
 from service.parity.policy import Policy
-from service.parity.record import SIDES, RunRecord, Side, SignFlips, StepLosses, Swatch, SynchronizedEvidence, TapDiff
+from service.parity.record import (
+    SIDES,
+    CheckpointTrip,
+    RunRecord,
+    Side,
+    SignFlips,
+    StepLosses,
+    Swatch,
+    SynchronizedEvidence,
+    TapDiff,
+)
 from service.parity.tolerance import nonfinite, step_ratio, summarise_taps
 from service.reports.json_values import not_measured
 from service.reports.series import buckets_of, kept_rows, worst_of
@@ -114,6 +125,17 @@ def learning(record: RunRecord | None, policy: Policy) -> dict[str, Any]:
     }
 
 
+def checkpoints(record: RunRecord | None, policy: Policy) -> dict[str, Any]:
+    """The trips that were made, of the matrix {saved by} x {loaded by} x {format}; coverage says how many should be."""
+    if record is None or record.checkpoint is None:
+        return not_measured(_absent(record, "checkpoint"))
+    return {
+        "measured": True,
+        "limit": policy.error_ratio,
+        "trips": [_trip(trip, record, policy) for trip in record.checkpoint.trips],
+    }
+
+
 def integrity(record: RunRecord | None) -> dict[str, Any]:
     """The data both sides were handed, and whether the reference is the frozen one."""
     if record is None or record.integrity is None:
@@ -184,6 +206,26 @@ def _band_series(series: BandSeries, policy: Policy) -> dict[str, Any]:
         "ratio": [series.ratio[index] for index in kept],
         "worst": series.worst,
         "left_at": series.left_at(policy.band),
+    }
+
+
+def _trip(trip: CheckpointTrip, record: RunRecord, policy: Policy) -> dict[str, Any]:
+    stats = trip.output
+    return {
+        "saved_by": trip.saver,
+        "loaded_by": trip.loader,
+        "format": trip.format,
+        "arrays": trip.arrays,
+        "differing_arrays": trip.differing_arrays,
+        "lost_metadata": trip.lost_metadata,
+        "outputs": stats.elements if stats else 0,
+        "differing_outputs": stats.mismatches if stats else None,
+        "max_abs": stats.max_abs if stats else None,
+        "error_ratio": output_ratio(trip, record, policy) if stats else None,
+        "resumed_steps": trip.resumed_steps,
+        "resumed_distance": trip.resumed_distance,
+        "resumed_differing": trip.resumed_differing,
+        "repeat_distance": trip.repeat_distance,
     }
 
 

@@ -1,4 +1,4 @@
-"""The evidence below the checks: numerics, training, learning, what was not measured, plan and environment."""
+"""The evidence below the checks: numerics, training, learning, checkpoints, plan, environment, what is missing."""
 
 from __future__ import annotations
 
@@ -105,9 +105,57 @@ def learning_view(report: Document) -> dict[str, Any]:
     }
 
 
+def checkpoints_view(report: Document) -> dict[str, Any]:
+    """A row a trip of the matrix, those that broke included."""
+    found = report["checkpoints"]
+    if not found["measured"]:
+        return {"measured": False, "reason": found["reason"]}
+    made = {(trip["saved_by"], trip["loaded_by"], trip["format"]): trip for trip in found["trips"]}
+    matrix = [(saver, loader, kind) for saver in SIDES for loader in SIDES for kind in ("npz", "safetensors")]
+    spec, expected = report["plan"]["checkpoint"], report["coverage"]["checkpoint_trips_expected"]
+    return {
+        "measured": True,
+        "limit": _text(found["limit"]),
+        "steps": [whole(spec["steps_before"]), whole(spec["steps_after"])],
+        "finding": f"{whole(len(found['trips']))} of {_known(expected)} trips were made",
+        "rows": [
+            {
+                "saver": saver,
+                "loader": loader,
+                "kind": f".{kind}",
+                "cells": _trip_cells(made.get((saver, loader, kind))),
+            }
+            for saver, loader, kind in matrix
+        ],
+    }
+
+
+def _trip_cells(trip: Document | None) -> list[str]:
+    """Arrays, metadata, outputs, training resumed; each "equal" or what is not."""
+    if trip is None:
+        return []
+    arrays = f"{whole(trip['arrays'])} bit-equal"
+    if trip["differing_arrays"]:
+        arrays = f"differ: {_names(trip['differing_arrays'])}"
+    metadata = f"lost: {_names(trip['lost_metadata'])}" if trip["lost_metadata"] else "kept"
+    outputs = "not measured"
+    if trip["differing_outputs"] is not None:
+        outputs = f"{whole(trip['outputs'])} bit-equal"
+    if trip["differing_outputs"]:
+        outputs = f"{whole(trip['differing_outputs'])} differ, error ratio {_text(trip['error_ratio'])}"
+    resumed = "bit-equal"
+    if number_of(trip["resumed_distance"]) != 0 or trip["resumed_differing"]:
+        resumed = f"{_text(trip['resumed_distance'])} apart; two from one state {_text(trip['repeat_distance'])}"
+    return [arrays, metadata, outputs, resumed]
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {whole(len(names) - 3)} more" if len(names) > 3 else "")
+
+
 def absent_view(report: Document) -> list[tuple[str, str]]:
     """The sections that this run did not measure, each with its reason."""
-    sections = ("performance", "utilization", "memory", "checkpoints")
+    sections = ("performance", "utilization", "memory")
     return [
         (section.capitalize(), report[section]["reason"]) for section in sections if not report[section]["measured"]
     ]

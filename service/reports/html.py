@@ -18,6 +18,7 @@ from markupsafe import Markup
 from service.reports.check_view import check_rows, gravest
 from service.reports.evidence_view import (
     absent_view,
+    checkpoints_view,
     integrity_view,
     learning_view,
     numerics_view,
@@ -41,12 +42,14 @@ def render_html(report: Mapping[str, Any]) -> str:
         numerics=numerics_view(report),
         training=training_view(report),
         learning=learning_view(report),
+        checkpoints=checkpoints_view(report),
         absent=absent_view(report),
         integrity=integrity_view(report),
         plan=plan_view(report),
         tags={
             "numerics": gravest(checks, "numerics."),
             "learning": gravest(checks, "learning."),
+            "checkpoints": gravest(checks, "checkpoint."),
             "integrity": gravest(checks, "integrity."),
         },
     )  # fmt: skip

@@ -1,7 +1,8 @@
 """A stored run as a report: one plain value that the command line, the API, the gate and the page share.
 
 Pure: it reads what was recorded and judged and never measures again. The keys are those of `docs/report.schema.json`.
-A run that has not ended, failed or was cancelled gives a report of what there is, without an outcome.
+A run that has not ended, failed or was cancelled gives a report of what there is, without an outcome, unless it is
+judged again.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from service.parity.policy import Policy
 from service.parity.record import RunRecord, Trouble
 from service.parity.verdict import FirstDivergence, Verdict
 from service.ports import RunRow
 from service.reports import evidence
 from service.reports.coverage import coverage
 from service.reports.json_values import json_ready, not_measured
+from service.reports.rejudge import rejudged, stored_outcome
 from service.reports.replay import replay_command, replay_up_to
 
 SCHEMA_VERSION = "1"
@@ -23,14 +26,18 @@ _PHASE_OF_SECTION = {
     "performance": "performance",
     "utilization": "performance",
     "memory": "memory",
-    "checkpoints": "checkpoint",
 }
 
 
-def build_report(run: RunRow, record: RunRecord | None, verdict: Verdict | None) -> dict[str, Any]:
-    """The report of `run` as JSON-ready values; `record` and `verdict` are `None` where there is none (yet)."""
-    judged = verdict if run.state == "finished" else None
-    plan, policy = run.plan, run.policy
+def build_report(
+    run: RunRow, record: RunRecord | None, verdict: Verdict | None, judged_again_by: Policy | None = None
+) -> dict[str, Any]:
+    """The report of `run` as JSON-ready values; `record` and `verdict` are `None` where there is none (yet).
+
+    `judged_again_by` is the policy of a verdict that is not the stored one but `rejudge.judge_again`'s.
+    """
+    judged = verdict if run.state == "finished" or judged_again_by is not None else None
+    plan, policy = run.plan, judged_again_by or run.policy
     sections = {
         section: not_measured(f"this version of Lockstep does not carry out the {phase} phase")
         for section, phase in _PHASE_OF_SECTION.items()
@@ -40,11 +47,12 @@ def build_report(run: RunRow, record: RunRecord | None, verdict: Verdict | None)
         "run_id": run.id,
         "state": run.state,
         "outcome": _outcome(run, judged),
-        "summary": summary_of(run, judged),
+        "summary": judged.summary if judged else summary_of(run),
+        "rejudged": rejudged(run, judged_again_by) if judged_again_by is not None else None,
         "error": _error(run),
         "progress": run.progress,
         "checks": judged.checks if judged else (),
-        "first_divergence": _divergence(run, judged),
+        "first_divergence": _divergence(run, judged, policy),
         "subjects": record.subjects if record else {},
         "taps": evidence.taps(record, policy),
         "error_ratios": evidence.error_ratios(record, policy),
@@ -53,6 +61,7 @@ def build_report(run: RunRow, record: RunRecord | None, verdict: Verdict | None)
         "band": evidence.band(record, policy),
         "learning": evidence.learning(record, policy),
         **sections,
+        "checkpoints": evidence.checkpoints(record, policy),
         "coverage": coverage(plan, record),
         "integrity": evidence.integrity(record),
         "troubles": _troubles(record),
@@ -67,8 +76,8 @@ def build_report(run: RunRow, record: RunRecord | None, verdict: Verdict | None)
     return ready
 
 
-def summary_of(run: RunRow, verdict: Verdict | None) -> str:
-    """One sentence: the verdict's, or how the run stands without one."""
+def summary_of(run: RunRow) -> str:
+    """One sentence: the stored verdict's, or how the run stands without one."""
     if run.state == "failed":
         return f"No verdict: Lockstep could not carry the run out. {run.error_message or 'No reason was recorded.'}"
     if run.state == "cancelled":
@@ -79,13 +88,11 @@ def summary_of(run: RunRow, verdict: Verdict | None) -> str:
         progress = run.progress
         where = f", {progress.phase} phase, {progress.done:,} of {progress.total:,}" if progress else ""
         return f"No verdict yet: the run is being carried out{where}."
-    return verdict.summary if verdict else run.summary or "No verdict was recorded."
+    return run.summary or "No verdict was recorded."
 
 
 def _outcome(run: RunRow, verdict: Verdict | None) -> str | None:
-    if run.state != "finished":
-        return None
-    return verdict.outcome if verdict else run.outcome
+    return verdict.outcome if verdict else stored_outcome(run)
 
 
 def _error(run: RunRow) -> dict[str, Any] | None:
@@ -94,13 +101,13 @@ def _error(run: RunRow) -> dict[str, Any] | None:
     return {"code": run.error_code, "message": run.error_message}
 
 
-def _divergence(run: RunRow, verdict: Verdict | None) -> dict[str, Any] | None:
+def _divergence(run: RunRow, verdict: Verdict | None, policy: Policy) -> dict[str, Any] | None:
     found: FirstDivergence | None = verdict.first_divergence if verdict else None
     if found is None:
         return None
-    again = replay_command(run.plan, run.policy)
+    again = replay_command(run.plan, policy)
     if found.phase == "synchronized":
-        again = replay_up_to(run.plan, run.policy, found.step)
+        again = replay_up_to(run.plan, policy, found.step)
     return {
         "phase": found.phase,
         "step": found.step,
@@ -115,7 +122,7 @@ def _troubles(record: RunRecord | None) -> list[Trouble]:
     """Every trouble of a side, in the order of the phases."""
     if record is None:
         return []
-    phases = (record.synchronized, record.free_running, record.learning)
+    phases = (record.synchronized, record.free_running, record.learning, record.checkpoint)
     return [*record.troubles, *(trouble for phase in phases if phase is not None for trouble in phase.troubles)]
 
 
@@ -123,6 +130,7 @@ def _timing(run: RunRow, record: RunRecord | None) -> Mapping[str, Any]:
     began, ended = run.started_at, run.finished_at
     synchronized = record.synchronized if record else None
     free_running = record.free_running if record else None
+    checkpoint = record.checkpoint if record else None
     return {
         "created_at": run.created_at,
         "started_at": began,
@@ -130,4 +138,5 @@ def _timing(run: RunRow, record: RunRecord | None) -> Mapping[str, Any]:
         "duration_s": (ended - began).total_seconds() if began and ended else None,
         "synchronized_s": synchronized.seconds if synchronized else None,
         "free_running_s": free_running.seconds if free_running else None,
+        "checkpoint_s": checkpoint.seconds if checkpoint else None,
     }

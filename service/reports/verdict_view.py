@@ -9,6 +9,7 @@ from typing import Any
 from service.reports.check_view import KINDS, finding, sentence
 from service.reports.figures import duration, figure, moment, whole
 from service.reports.json_values import number_of
+from service.reports.rejudge import told
 
 Document = Mapping[str, Any]
 
@@ -24,13 +25,13 @@ _STATES = {
 
 def verdict_view(report: Document) -> dict[str, Any]:
     """Everything that stands above the table of checks."""
-    outcome = report["outcome"]
+    outcome, again = report["outcome"], told(report)
     kind, word = (_OUTCOMES[outcome], outcome) if outcome in _OUTCOMES else _STATES[report["state"]]
     return {
         "kind": kind,
         "word": word,
         "title": _title(report),
-        "why": _why(report),
+        "why": [*([("", again)] if again else []), *_why(report)],
         "meta": _meta(report),
         "facts": _facts(report) if report["checks"] or report["taps"] else [],
         "first": _first(report),
@@ -64,6 +65,8 @@ def _why(report: Document) -> list[tuple[str, str]]:
         verb = "fail" if wanted else "could not be decided"
         if len(grave) == 1 and wanted:
             verb = "fails"
+        if required and not grave:  # judged again before its end: all that was recorded passes
+            return [("", sentence(report["summary"])), *_left_out(report)]
         count = [("", f"{len(grave)} of {len(required)} required checks {verb}.")] if required else []
         first = [(check["name"], sentence(check["message"])) for check in grave[:1]]
         others = ", ".join(check["name"] for check in grave[1:])

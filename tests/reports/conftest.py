@@ -17,8 +17,14 @@ from service.parity.checks import judge
 from service.parity.plan import FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
 from service.parity.policy import Policy, named_policy
 from service.parity.record import (
+    CHECKPOINT_FORMATS,
+    PROBED_STEPS,
+    SIDES,
     BandMember,
     BatchLedger,
+    CheckpointEvidence,
+    CheckpointTrip,
+    Determinism,
     DiffStats,
     FreeRunningEvidence,
     IntegrityEvidence,
@@ -124,6 +130,7 @@ def make_diff(step: int, position: int, tap: str, shape: Shape, rng: np.random.G
             candidate_worst_index=(417,),
             oracle_scale=4e-3,
         ),
+        reference_spread=0.0,
     )
 
 
@@ -145,6 +152,7 @@ def make_synchronized(shape: Shape) -> SynchronizedEvidence:
         expected_taps=taps,
         compared_steps=steps,
         comparisons=len(diffs),
+        planned_start_digest="09fed3a8" * 8,
         reference_start_digest="09fed3a8" * 8,
         candidate_start_digest="09fed3a8" * 8,
         witness="float64 oracle",
@@ -153,6 +161,7 @@ def make_synchronized(shape: Shape) -> SynchronizedEvidence:
         sign_taps=sign_taps,
         losses=losses,
         seconds=31.4,
+        determinism=Determinism(steps[:PROBED_STEPS], ()),
     )
 
 
@@ -188,6 +197,7 @@ def make_free_running(shape: Shape) -> FreeRunningEvidence:
         expected_steps=count,
         reference_steps=count,
         candidate_steps=count,
+        planned_start_digest="09fed3a8" * 8,
         reference_start_digest="09fed3a8" * 8,
         candidate_start_digest="09fed3a8" * 8,
         weight_steps=weight_steps,
@@ -211,6 +221,41 @@ def make_learning(shape: Shape, names: Mapping[str, tuple[float, float, float]] 
             Swatch(name, rgb, shifted(rgb, 0.012), shifted(rgb, 0.012 + shape.candidate_offset))
             for name, rgb in names.items()
         ),
+    )
+
+
+def make_checkpoint(shape: Shape) -> CheckpointEvidence:
+    spec = shape.plan.checkpoint
+    return CheckpointEvidence(
+        tuple(
+            CheckpointTrip(
+                saver, loader, kind, 8, (), (), make_outputs(equal=saver == loader), spec.steps_after, 0.0, (), 0.0
+            )
+            for saver in SIDES
+            for loader in SIDES
+            for kind in CHECKPOINT_FORMATS
+        ),
+        seconds=3.5,
+    )
+
+
+def make_outputs(equal: bool) -> DiffStats:
+    error = 4e-10
+    return DiffStats(
+        elements=640,
+        reference_nan=0,
+        reference_inf=0,
+        candidate_nan=0,
+        candidate_inf=0,
+        mismatches=0 if equal else 71,
+        max_abs=0.0 if equal else error,
+        rms=0.0 if equal else error / 5,
+        cosine=1.0,
+        max_ulp=0 if equal else 2,
+        worst_index=(3, 4),
+        reference_error=error,
+        candidate_error=error if equal else 1.5 * error,
+        oracle_scale=4e-3,
     )
 
 
@@ -247,6 +292,7 @@ def make_record(shape: Shape | None = None) -> RunRecord:
         synchronized=make_synchronized(shape),
         free_running=make_free_running(shape),
         learning=make_learning(shape),
+        checkpoint=make_checkpoint(shape),
     )
 
 
@@ -290,7 +336,7 @@ def nan_losses() -> Sample:
 @pytest.fixture(scope="session")
 def partial() -> Sample:
     """Cancelled in free-running training: the synchronized phase is whole, the rest is missing."""
-    record = dataclasses.replace(make_record(), free_running=None, learning=None)
+    record = dataclasses.replace(make_record(), free_running=None, learning=None, checkpoint=None)
     return Sample(make_run(state="cancelled"), record, None)
 
 

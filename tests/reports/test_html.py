@@ -113,8 +113,8 @@ def test_hostile_names_and_messages_are_never_markup(hostile: Any, builders: Any
 def test_a_passing_page(passing: Any) -> None:
     text = Page(page_of(passing)).text
     assert "basemodel may replace legacy." in text
-    assert "All 8 required checks pass." in text
-    assert "Not measured, and not required by the policy: 8 checks of checkpoint, performance" in text
+    assert "All 10 required checks pass." in text
+    assert "Not measured, and not required by the policy: 6 checks of performance" in text
     assert "First divergence" not in text
     assert passing.run.plan.digest() in text
 
@@ -204,5 +204,26 @@ def test_an_undecided_page_says_what_could_not_be_decided(builders: Any) -> None
     record = dataclasses.replace(record, free_running=dataclasses.replace(record.free_running, members=()))
     text = Page(page_of(builders.judged(record))).text
     assert "Not decided whether basemodel may replace legacy." in text
-    assert "1 of 8 required checks could not be decided. numerics.free_running : The perturbation band" in text
+    assert "1 of 10 required checks could not be decided. numerics.free_running : The perturbation band" in text
     assert "not measured: no perturbed reference was trained" in text
+
+
+def test_checkpoints_are_a_row_a_trip(passing: Any) -> None:
+    text = Page(page_of(passing)).text
+    assert "8 of 8 trips were made" in text
+    assert "reference reference .npz 8 bit-equal kept 640 bit-equal bit-equal" in text
+    assert "reference candidate .safetensors 8 bit-equal kept 71 differ, error ratio 1.5 bit-equal" in text
+
+
+def test_checkpoints_that_broke_or_changed_something(builders: Any) -> None:
+    record = builders.make_record()
+    first, second, *others = record.checkpoint.trips
+    names = ("weight_0", "weight_1", "bias_0", builders.HOSTILE)
+    first = dataclasses.replace(first, differing_arrays=names, lost_metadata=("epoch",))
+    second = dataclasses.replace(second, resumed_distance=1e-3, resumed_differing=("bias_0",), output=None)
+    checkpoint = dataclasses.replace(record.checkpoint, trips=(first, second, *others[:-1]))
+    text = Page(page_of(builders.judged(dataclasses.replace(record, checkpoint=checkpoint)))).text
+    assert "7 of 8 trips were made" in text
+    assert "differ: weight_0, weight_1, bias_0 and 1 more lost: epoch 640 bit-equal" in text
+    assert "8 bit-equal kept not measured 0.001 apart; two from one state 0" in text
+    assert "candidate candidate .safetensors not measured: the trip broke" in text

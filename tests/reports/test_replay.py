@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 
-from service.parity.plan import FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
+from service.parity.plan import CheckpointSpec, FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
 from service.parity.policy import named_policy
 from service.reports.replay import replay_command, replay_up_to
 
@@ -17,6 +17,7 @@ PLAN = Plan(
     training=TrainingSpec(777, 48, 1e-5, 0.25),
     synchronized=SynchronizedSpec(55, 11),
     free_running=FreeRunningSpec(9, 33, 7),
+    checkpoint=CheckpointSpec(4, 6),
     phases=("free_running",),
     seed=12345,
     device="cuda:3",
@@ -50,6 +51,8 @@ def test_every_value_of_the_plan_is_there() -> None:
         "--band-runs": "9",
         "--band-steps": "33",
         "--weights-every": "7",
+        "--checkpoint-before": "4",
+        "--checkpoint-after": "6",
         "--policy": "strict",
     }
 

@@ -18,7 +18,7 @@ from service.reports.report import build_report
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-LATER_SECTIONS = ("performance", "utilization", "memory", "checkpoints")
+LATER_SECTIONS = ("performance", "utilization", "memory")
 
 
 def report_of(sample: Any) -> dict[str, Any]:
@@ -178,6 +178,41 @@ def test_phases_that_the_plan_leaves_out_say_so(builders: Any) -> None:
     report = report_of(builders.judged(record, named_policy("numerics")))
     assert report["band"]["reason"] == "the plan does not ask for the free_running phase"
     assert report["coverage"]["free_running_steps_expected"] is None
+
+
+def test_checkpoints(passing: Any, builders: Any) -> None:
+    found = report_of(passing)["checkpoints"]
+    assert (found["measured"], found["limit"], len(found["trips"])) == (True, 4.0, 8)
+    own, crossed = found["trips"][0], found["trips"][2]
+    assert (own["saved_by"], own["loaded_by"], own["format"]) == ("reference", "reference", "npz")
+    assert (own["differing_outputs"], own["error_ratio"]) == (0, 0.0)
+    assert (crossed["loaded_by"], crossed["differing_outputs"]) == ("candidate", 71)
+    assert crossed["error_ratio"] == pytest.approx(1.5)
+    coverage, timing = report_of(passing)["coverage"], report_of(passing)["timing"]
+    assert (coverage["checkpoint_trips"], coverage["checkpoint_trips_expected"], timing["checkpoint_s"]) == (8, 8, 3.5)
+
+
+def test_checkpoint_trips_that_broke(builders: Any) -> None:
+    record = builders.make_record()
+    trips = record.checkpoint.trips
+    bad = dataclasses.replace(trips[3], output=None, resumed_distance=math.nan, repeat_distance=None)
+    trouble = Trouble("candidate", "checkpoint", None, "exception", "the candidate raised OSError in save: no")
+    broken = dataclasses.replace(record.checkpoint, trips=(*trips[:3], bad), troubles=(trouble,))
+    report = report_of(builders.judged(dataclasses.replace(record, checkpoint=broken)))
+    assert report["coverage"]["checkpoint_trips"] == 4
+    last = report["checkpoints"]["trips"][3]
+    assert [last[key] for key in ("outputs", "differing_outputs", "max_abs", "error_ratio")] == [0, None, None, None]
+    assert (last["resumed_distance"], last["repeat_distance"]) == ("NaN", None)
+    assert [t["message"] for t in report["troubles"]] == [trouble.message]
+    assert report["outcome"] == "FAIL"
+
+
+def test_checkpoints_that_the_plan_leaves_out_say_so(builders: Any) -> None:
+    plan = dataclasses.replace(builders.PLAN, phases=("synchronized", "free_running"))
+    record = dataclasses.replace(builders.make_record(builders.Shape(plan=plan)), checkpoint=None)
+    report = report_of(builders.judged(record))
+    assert report["checkpoints"] == {"measured": False, "reason": "the plan does not ask for the checkpoint phase"}
+    assert report["coverage"]["checkpoint_trips_expected"] is None
 
 
 def test_troubles_of_all_phases_are_listed(builders: Any) -> None:
