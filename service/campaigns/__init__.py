@@ -1,0 +1,1 @@
+"""Many dual runs with one summary."""
