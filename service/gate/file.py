@@ -1,0 +1,56 @@
+"""Reading `parity.toml` and the policies that it names."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from service.gate.config import GateCase, cases_from_document
+from service.parity.errors import InvalidConfiguration, InvalidRequest, Problem
+from service.parity.plan import Plan
+from service.parity.policy import Policy
+
+MAX_BYTES = 1 << 20
+
+
+def read_cases(path: Path, read_policy: Callable[[str, Path], Policy]) -> tuple[GateCase, ...]:
+    """The file's cases; `read_policy(name, folder)` takes a path relative to the folder of the file.
+
+    Raises `InvalidConfiguration` with every problem found; its message names the file.
+    """
+    document = _read(path)
+    try:
+        return cases_from_document(document, lambda name: read_policy(name, path.parent))
+    except InvalidConfiguration as error:
+        raise InvalidConfiguration(
+            *(Problem(f"{path}: {problem.field}", problem.message) for problem in error.problems)
+        ) from error
+
+
+def check_cases(cases: Sequence[GateCase], check_plan: Callable[[Plan], object]) -> None:
+    """Raise `InvalidConfiguration` with what `check_plan` says against any case, under the case's name."""
+    problems: list[Problem] = []
+    for case in cases:
+        try:
+            check_plan(case.plan)
+        except InvalidRequest as error:
+            problems += [Problem(f"{case.name}: {problem.field}", problem.message) for problem in error.problems]
+    if problems:
+        raise InvalidConfiguration(*problems)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}; name the gate's file with --config"
+        raise InvalidConfiguration(Problem(str(path), message)) from error
+    if len(content) > MAX_BYTES:
+        raise InvalidConfiguration(Problem(str(path), f"is larger than {MAX_BYTES:,} bytes"))
+    try:
+        return tomllib.loads(content.decode())
+    except (ValueError, RecursionError) as error:  # also UnicodeDecodeError, and whole numbers of absurd length
+        raise InvalidConfiguration(Problem(str(path), f"is not a TOML file: {error}")) from error
