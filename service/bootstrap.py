@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from service.api.app import create_app
 from service.api.catalog import Catalog, DatasetEntry, DeviceEntry, SubjectEntry
+from service.campaigns.spread import usable_cores
 from service.dashboard import pages
 from service.differs.numpy_differ import NumpyDiffer
 from service.executors.local import LocalExecutor
@@ -51,6 +52,13 @@ def open_store(settings: Settings) -> RunStore:
     """The run store at the settings' address, migrated first where the settings allow it, and known to be usable."""
     if settings.migrates_itself():
         migrate(settings.database_url)
+    store = SqlRunStore(make_engine(settings.database_url))
+    store.check_ready()
+    return store
+
+
+def read_store(settings: Settings) -> RunStore:
+    """The run store as it is, for what only reads: no database is created or migrated."""
     store = SqlRunStore(make_engine(settings.database_url))
     store.check_ready()
     return store
@@ -124,6 +132,11 @@ def carry_out_in_child(settings: Settings, run_id: str, listener: ProgressListen
         store.close()
 
 
+def default_jobs(plan: Plan) -> int:
+    """Runs of a campaign at a time: one a core, or one on a GPU, whose memory a second might not fit into."""
+    return usable_cores() if resolve_device(plan.device) == "cpu" else 1
+
+
 def toolkit() -> Toolkit:
     """The parts that a dual run is made of."""
     return Toolkit(
@@ -140,7 +153,9 @@ def _subject(name: str, plan: Plan) -> Subject:
     return registered_subjects()[name].factory(plan)
 
 
-def _oracle(plan: Plan) -> Oracle:
+def _oracle(plan: Plan) -> Oracle | None:
+    if plan.synchronized.witness == "replays":
+        return None
     return Float64Oracle(plan, array_module(resolve_device(plan.device)))
 
 

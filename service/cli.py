@@ -1,20 +1,25 @@
-"""The command line: `lockstep run`, `serve`, `worker`, `migrate`, `doctor`.
+"""The command line: `lockstep run`, `report`, `gate`, `selftest`, `serve`, `worker`, `migrate`, `doctor`.
 
 Exit codes: 0 PASS, 1 FAIL, 2 usage or configuration error, 3 INCONCLUSIVE, 4 Lockstep itself failed; 130 after Ctrl-C.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -29,14 +34,25 @@ from service.parity.errors import (
     SchemaMismatch,
     StoreUnavailable,
 )
-from service.parity.plan import FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
-from service.parity.policy import named_policy
+from service.parity.plan import CheckpointSpec, FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
+from service.policy_files import read_policy
 from service.ports import Progress, ProgressListener, RunRow, RunStore
 from service.settings import Settings, read_settings
-from service.terminal import findings_table, verdict_table
+from service.terminal import findings_table, selftest_table, verdict_table
 
-EXIT_CODES = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
+if TYPE_CHECKING:  # it brings the subjects along, and with them CuPy: not for `lockstep --help`
+    from service.campaigns.selftest import CaseResult
+    from service.gate.config import GateCase
+    from service.gate.loop import CaseRunner
+    from service.gate.outputs import Outputs
+    from service.reports.forms import Form
+    from service.stored_report import StoredReport
+
 EXIT_USAGE, EXIT_BROKEN, EXIT_INTERRUPTED = 2, 4, 130
+EXIT_CODES = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "BROKEN": EXIT_BROKEN}
+
+TABLE_WIDTH = 170
+"""Columns of the self-test's table where it goes into a file or a pipe."""
 
 DEFAULT = Plan()
 app = typer.Typer(
@@ -73,12 +89,23 @@ def run(
     phases: Annotated[str, typer.Option(help="Comma-separated.")] = ",".join(DEFAULT.phases),
     sync_steps: Annotated[int, typer.Option(help="Steps of the synchronized phase.")] = DEFAULT.synchronized.steps,
     sync_every: Annotated[int, typer.Option(help="Compare one step in this many.")] = DEFAULT.synchronized.every,
+    witness: Annotated[
+        str, typer.Option(help="Errors are measured from: oracle, replays of the reference, or auto.")
+    ] = DEFAULT.synchronized.witness,
     band_runs: Annotated[int, typer.Option(help="Perturbed reference trainings.")] = DEFAULT.free_running.band_runs,
     band_steps: Annotated[int, typer.Option(help="Steps held to the band.")] = DEFAULT.free_running.band_steps,
     weights_every: Annotated[int, typer.Option(help="Weigh the band every so many steps.")] = (
         DEFAULT.free_running.weights_every
     ),
-    policy: Annotated[str, typer.Option(help="What is demanded: default, strict or numerics.")] = "default",
+    checkpoint_before: Annotated[
+        int, typer.Option(help="Steps before a checkpoint.")
+    ] = DEFAULT.checkpoint.steps_before,
+    checkpoint_after: Annotated[
+        int, typer.Option(help="Steps trained on from a checkpoint.")
+    ] = DEFAULT.checkpoint.steps_after,
+    policy: Annotated[
+        str, typer.Option(help="What is demanded: default, strict, numerics, or a file: my.toml.")
+    ] = "default",
     database: DatabaseOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the report, as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only the verdict.")] = False,
@@ -96,14 +123,15 @@ def run(
             dataset=dataset,
             model=ModelSpec(vector_length, hidden_layers, bottleneck, alpha),
             training=TrainingSpec(steps, batch_size, learning_rate, clip),
-            synchronized=SynchronizedSpec(sync_steps, sync_every),
+            synchronized=SynchronizedSpec(sync_steps, sync_every, witness),
             free_running=FreeRunningSpec(band_runs, band_steps, weights_every),
+            checkpoint=CheckpointSpec(checkpoint_before, checkpoint_after),
             phases=tuple(part.strip() for part in phases.split(",") if part.strip()),
             seed=seed,
             device=device,
         )
         bootstrap.check_plan(plan)
-        chosen = named_policy(policy)
+        chosen = read_policy(policy)
         settings = read_settings(database_url=database)
         clock = bootstrap.SystemClock()
         with closing(bootstrap.open_store(settings)) as store:
@@ -112,6 +140,109 @@ def run(
             executor = bootstrap.make_executor(settings, store, clock)
             _execute(lambda listen: executor.execute(row.id, listen), row.id, silent=as_json or quiet)
             raise typer.Exit(_show(store, settings, row.id, as_json=as_json, quiet=quiet))
+
+
+@app.command()
+def report(
+    run: Annotated[
+        str, typer.Argument(help="A run's id, its beginning, or `last`: the newest that finished.", metavar="RUN")
+    ],
+    rejudge: Annotated[
+        str | None, typer.Option(help="Judge the record anew by this policy: a name or a file.", metavar="POLICY")
+    ] = None,
+    form: Annotated[
+        Literal["table", "json", "html", "markdown", "junit"], typer.Option("--format", help="What to print.")
+    ] = "table",
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead of printing.", metavar="FILE")] = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Show a stored run, or judge it again by another policy. Needs no GPU, and nothing that is stored changes.
+
+    The exit code is that of the verdict shown; a run that did not end may fail by its record, but never passes.
+    """
+    from service import bootstrap
+    from service.stored_report import read_report
+
+    with _told_errors():
+        policy = None if rejudge is None else read_policy(rejudge)
+        settings = read_settings(database_url=database)
+        with closing(bootstrap.read_store(settings)) as store:
+            found = read_report(store, run, policy)
+        raise typer.Exit(_show_stored(found, form, output))
+
+
+@app.command()
+def gate(
+    config: Annotated[Path, typer.Option(help="The plans and policies to gate by.", metavar="FILE")] = Path(
+        "parity.toml"
+    ),
+    server: Annotated[
+        str | None, typer.Option(help="Let this Lockstep server carry the plans out.", metavar="URL")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML.", metavar="FILE")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write a summary as Markdown.", metavar="FILE")] = None,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="Write every case with its report, as JSON.", metavar="FILE")
+    ] = None,
+    badge: Annotated[Path | None, typer.Option(help="Write a badge as SVG.", metavar="FILE")] = None,
+    shield: Annotated[Path | None, typer.Option(help="Write what shields.io reads.", metavar="FILE")] = None,
+    database: DatabaseOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the outcome.")] = False,
+) -> None:
+    """Carry out every plan of a reviewed file and answer with one exit code, for CI.
+
+    1 if any case fails, else 4 if Lockstep failed at one, else 3 if one is not decided, else 0.
+    """
+    from service.gate.outputs import Outputs
+
+    github = {name: Path(os.environ[name]) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT") if os.environ.get(name)}
+    step_summary, step_output = github.get("GITHUB_STEP_SUMMARY"), github.get("GITHUB_OUTPUT")
+    outputs = Outputs(junit, markdown, as_json, badge, shield, step_summary, step_output)
+    with _told_errors(), _handling(signal.default_int_handler, signal.SIGTERM):
+        try:
+            code = _gate(outputs, config, server, read_settings(database_url=database), quiet)
+        except LockstepError:
+            outputs.tell_outcome("ERROR")
+            raise
+        except KeyboardInterrupt:  # before the first case or after the last
+            _fail("Interrupted.", EXIT_INTERRUPTED)
+        raise typer.Exit(code)
+
+
+@app.command()
+def selftest(
+    seed: Annotated[int, typer.Option(help="Decides weights, batches and perturbations.")] = DEFAULT.seed,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Only this candidate; may be given again.", metavar="NAME")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes; one a core, or one on a GPU, unless set.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = DEFAULT.device,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the result, as JSON.")] = False,
+) -> None:
+    """Run the gate on candidates with planted faults: each must be caught by its check, nothing harmless may fail.
+
+    Exit code 0 when that is so, 1 when not, 3 when something could not be decided. Nothing is kept in a database.
+    """
+    from service import bootstrap
+    from service.campaigns import selftest as campaign
+
+    with _told_errors():
+        plan = bootstrap.check_plan(replace(campaign.PLAN, seed=seed, device=device))
+        cases = campaign.select_cases(only or ())
+        jobs = bootstrap.default_jobs(plan) if jobs is None else jobs
+        coming = campaign.selftest(plan, cases, bootstrap.toolkit, bootstrap.SystemClock(), jobs)
+        with _handling(signal.default_int_handler, signal.SIGTERM):
+            results, interrupted = _collect(coming, len(cases), silent=as_json)
+        names = [case.name for case in cases]
+        results.sort(key=lambda result: names.index(result.case.name))
+        done = campaign.SelfTest(plan, len(cases), tuple(results))
+        if as_json:
+            typer.echo(json.dumps(done.as_document(), allow_nan=False, indent=2))
+        else:
+            width = None if sys.stdout.isatty() else TABLE_WIDTH
+            Console(highlight=False, width=width).print(selftest_table(done.results))
+            typer.echo(f"{done.outcome}  {done.summary}")
+        raise typer.Exit(EXIT_INTERRUPTED if interrupted else EXIT_CODES[done.outcome])
 
 
 @app.command()
@@ -177,8 +308,64 @@ def doctor(database: DatabaseOption = None) -> None:
         raise typer.Exit(0 if all(finding.usable for finding in findings) else EXIT_USAGE)
 
 
+def _gate(outputs: Outputs, config: Path, server: str | None, settings: Settings, quiet: bool) -> int:
+    """Carry the file's cases out here or on the server, write the outputs, and return the exit code."""
+    from service.gate.file import read_cases
+    from service.gate.loop import run_gate
+    from service.gate.terminal import TerminalWatcher, print_result
+    from service.reports.cases import counted
+
+    outputs.prepare(config)
+    cases = read_cases(config, read_policy)
+    bar, follow = _live(silent=quiet)
+    watcher = TerminalWatcher(Console(stderr=True, highlight=False, quiet=True) if quiet else errors, follow)
+    with _case_runner(cases, server, settings) as runner, bar:
+        result = run_gate(cases, runner, watcher)
+    with _handling(lambda *_: None, signal.SIGINT, signal.SIGTERM):
+        unwritten = outputs.write(result, settings.report_folder if server is None else None)
+    if not quiet:
+        width = None if sys.stdout.isatty() else TABLE_WIDTH
+        print_result(Console(highlight=False, width=width), result.cases)
+    typer.echo(f"{result.outcome}  {counted(result.cases)}")
+    for words in unwritten:
+        errors.print(f"error: {words}", markup=False, soft_wrap=True)
+    if result.refused is not None:
+        raise result.refused
+    return EXIT_USAGE if unwritten and result.exit_code not in (1, EXIT_INTERRUPTED) else result.exit_code
+
+
+@contextmanager
+def _case_runner(cases: Sequence[GateCase], server: str | None, settings: Settings) -> Iterator[CaseRunner]:
+    """What carries cases out; every plan is checked first against what this machine has, or later by the server."""
+    from service import bootstrap
+    from service.gate.file import check_cases
+    from service.gate.local import LocalRunner
+    from service.gate.remote import RemoteRunner, open_client
+
+    if server is not None:
+        with open_client(server) as client:
+            yield RemoteRunner(client, time.sleep)
+        return
+    check_cases(cases, bootstrap.check_plan)
+    clock = bootstrap.SystemClock()
+    with closing(bootstrap.open_store(settings)) as store:
+        executor = bootstrap.make_executor(settings, store, clock)
+        yield LocalRunner(store, executor, clock, partial(bootstrap.submit, store, clock))
+
+
 def _execute(execute: Callable[[ProgressListener], object], run_id: str, silent: bool) -> None:
     """Run with live progress on a terminal; Ctrl-C has marked the run cancelled when it arrives here."""
+    bar, follow = _live(silent)
+    try:
+        with bar:
+            execute(follow())
+    except KeyboardInterrupt:
+        errors.print(f"Interrupted: run {run_id} is marked cancelled; what it recorded is kept.")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _live(silent: bool) -> tuple[ProgressBar, Callable[[], ProgressListener]]:
+    """A bar on the terminal, and what clears it and makes the listener that fills it for one run."""
     bar = ProgressBar(
         TextColumn("{task.description:<14}"),
         BarColumn(),
@@ -189,22 +376,45 @@ def _execute(execute: Callable[[ProgressListener], object], run_id: str, silent:
         console=errors,
         disable=silent or not errors.is_terminal,
     )
-    tasks: dict[str, TaskID] = {}
 
-    def listen(progress: Progress) -> None:
-        key = f"{progress.phase}{progress.message}"
-        if key not in tasks:
-            for task in tasks.values():
-                bar.stop_task(task)
-            tasks[key] = bar.add_task(progress.phase, total=progress.total, words=progress.message)
-        bar.update(tasks[key], completed=progress.done, total=progress.total, words=progress.message)
+    def follow() -> ProgressListener:
+        tasks: dict[str, TaskID] = {}
+        for task in bar.task_ids:
+            bar.remove_task(task)
 
+        def listen(progress: Progress) -> None:
+            key = f"{progress.phase}{progress.message}"
+            if key not in tasks:
+                for task in tasks.values():
+                    bar.stop_task(task)
+                tasks[key] = bar.add_task(progress.phase, total=progress.total, words=progress.message)
+            bar.update(tasks[key], completed=progress.done, total=progress.total, words=progress.message)
+
+        return listen
+
+    return bar, follow
+
+
+def _collect(coming: Generator[CaseResult, None, None], total: int, silent: bool) -> tuple[list[CaseResult], bool]:
+    """All results, or those that had come when somebody interrupted; whether somebody did."""
+    bar = ProgressBar(
+        BarColumn(),
+        TextColumn("{task.completed:>3.0f}/{task.total:<3.0f}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=errors,
+        disable=silent or not errors.is_terminal,
+    )
+    results: list[CaseResult] = []
     try:
-        with bar:
-            execute(listen)
+        with bar, closing(coming):
+            task = bar.add_task("starting", total=total)
+            for result in coming:
+                results.append(result)
+                bar.update(task, completed=len(results), description=f"{result.case.name}: {result.judgement}")
     except KeyboardInterrupt:
-        errors.print(f"Interrupted: run {run_id} is marked cancelled; what it recorded is kept.")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        return results, True
+    return results, False
 
 
 def _show(store: RunStore, settings: Settings, run_id: str, as_json: bool, quiet: bool) -> int:
@@ -216,8 +426,9 @@ def _show(store: RunStore, settings: Settings, run_id: str, as_json: bool, quiet
     report = build_report(row, record, verdict)
     text = json.dumps(report, allow_nan=False, indent=2)
     path = settings.report_folder / f"{run_id}.html"
-    _write(path, render_html(report))
-    _write(path.with_suffix(".json"), text)
+    advice = Problem("report_folder", "set LOCKSTEP_REPORT_FOLDER to a folder that can be written")
+    _write(path, render_html(report), advice)
+    _write(path.with_suffix(".json"), text, advice)
     if as_json:
         typer.echo(text)
     elif verdict is not None:
@@ -229,6 +440,33 @@ def _show(store: RunStore, settings: Settings, run_id: str, as_json: bool, quiet
     return _exit_code(row)
 
 
+def _show_stored(found: StoredReport, form: Literal["table"] | Form, output: Path | None) -> int:
+    """Print the report or write it to the file, and return the exit code."""
+    from service.reports.forms import render
+    from service.reports.rejudge import told
+
+    again = told(found.report)
+    text = _table(found, again, output) if form == "table" else render(found.report, form).rstrip("\n") + "\n"
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        _write(output, text, Problem("--output", "name a file in a folder that can be written"))
+    if form != "table" and again is not None:
+        errors.print(again, markup=False, soft_wrap=True)
+    return _exit_code(found.run) if found.report["outcome"] is None else EXIT_CODES[found.report["outcome"]]
+
+
+def _table(found: StoredReport, again: str | None, output: Path | None) -> str:
+    """What `lockstep run` prints at its end, with colours on a terminal, and whether it was judged again."""
+    console = Console(highlight=False) if output is None else Console(file=io.StringIO(), width=TABLE_WIDTH)
+    with console.capture() as captured:
+        if found.verdict is not None:
+            console.print(verdict_table(found.verdict))
+    table = "\n".join(line.rstrip() for line in captured.get().split("\n"))
+    words = f"{found.report['outcome'] or 'NO VERDICT'}  {found.report['summary']}"
+    return table + "".join(f"{line}\n" for line in (words, again, f"run     {found.run.id}") if line)
+
+
 def _exit_code(row: RunRow) -> int:
     if row.outcome is not None:
         return EXIT_CODES[row.outcome]
@@ -236,16 +474,19 @@ def _exit_code(row: RunRow) -> int:
     return EXIT_INTERRUPTED if row.state == "cancelled" else EXIT_BROKEN
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a whole file or none."""
+def _write(path: Path, text: str, advice: Problem) -> None:
+    """Write a whole file or none; `advice` says for which setting it was and what to do where that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink() or (path.exists() and not path.is_file()):  # /dev/stdout is not to be replaced by a file
+            path.write_text(text, encoding="utf-8")
+            return
         part = path.with_name(f".{path.name}.part")
         part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        message = f"cannot write {path}: {error.strerror}; set LOCKSTEP_REPORT_FOLDER to a folder that can be written"
-        raise InvalidRequest(Problem("report_folder", message)) from error
+        message = f"cannot write {path}: {error.strerror}; {advice.message}"
+        raise InvalidRequest(Problem(advice.field, message)) from error
 
 
 @contextmanager

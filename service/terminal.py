@@ -1,9 +1,10 @@
-"""What the terminal shows: a verdict's checks, and what `lockstep doctor` found."""
+"""What the terminal shows: a verdict's checks, the self-test's candidates, and what `lockstep doctor` found."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -12,6 +13,9 @@ from rich.text import Text
 
 from service.diagnosis import Finding
 from service.parity.verdict import CheckResult, Verdict
+
+if TYPE_CHECKING:  # it brings the subjects along, and with them CuPy: not for `lockstep --help`
+    from service.campaigns.selftest import CaseResult
 
 _MARKS = {
     "pass": ("✔ pass", "green"),
@@ -58,6 +62,44 @@ def _not_measured(checks: Sequence[CheckResult]) -> Iterator[RenderableType]:
     for reason, names in reasons.items():
         yield Text.assemble(("not measured: ", "dim"), (", ".join(names), "dim"))
         yield Padding(Text(reason, style="dim"), (0, 0, 0, 8))
+
+
+_JUDGEMENTS = {
+    "caught": ("✔ caught", "green"),
+    "passed": ("✔ passed", "green"),
+    "missed": ("✘ MISSED", "bold red"),
+    "failed": ("✘ FAILED", "bold red"),
+    "broken": ("✘ BROKEN", "bold red"),
+    "undecided": ("? open", "yellow"),
+    "not_judged": ("- not judged", "dim"),
+}
+
+
+def selftest_table(results: Sequence[CaseResult]) -> RenderableType:
+    """One row a candidate; below, in words, what is not as it should be."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("candidate", "what is planted", "must be caught by", "that check", "verdict", ""):
+        table.add_column(heading, no_wrap=heading == "candidate")
+    for result in results:
+        case, (word, style) = result.case, _JUDGEMENTS[result.judgement]
+        expected = case.expected or "nothing: must pass"
+        table.add_row(
+            case.name, case.planted, expected, result.check or "-", result.verdict or "-", Text(word, style=style)
+        )
+    return Group(table, *_not_as_it_should_be(results))
+
+
+def _not_as_it_should_be(results: Sequence[CaseResult]) -> Iterator[RenderableType]:
+    unjudged: dict[str, list[str]] = {}
+    for result in results:
+        if result.judgement == "not_judged":
+            unjudged.setdefault(result.message, []).append(result.case.name)
+        elif result.judgement not in ("caught", "passed"):
+            word, style = _JUDGEMENTS[result.judgement]
+            yield Text.assemble((f"{word}  ", style), (result.case.name, "bold"))
+            yield Padding(Text(result.message), (0, 0, 0, 8))
+    for reason, names in unjudged.items():
+        yield Text(f"not judged: {', '.join(names)}: {reason}", style="dim")
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:

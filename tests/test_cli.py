@@ -29,7 +29,7 @@ from service.store.migrate import migrate
 SMALL = [
     *("--device", "cpu", "--vector-length", "32", "--bottleneck", "8", "--batch-size", "16"),
     *("--learning-rate", "0.05", "--clip", "1", "--steps", "40", "--sync-steps", "6", "--sync-every", "2"),
-    *("--band-runs", "2", "--band-steps", "10"),
+    *("--band-runs", "2", "--band-steps", "10", "--checkpoint-before", "3", "--checkpoint-after", "4"),
 ]
 LONG = [*SMALL, "--steps", "2000000"]
 PATIENCE_S = 60
@@ -109,6 +109,8 @@ def test_the_replay_command_is_accepted_and_repeats_the_figures() -> None:
     assert second["plan_digest"] == first["plan_digest"]
     assert second["losses"] == first["losses"]
     assert second["taps"] == first["taps"]
+    assert second["checkpoints"] == first["checkpoints"]
+    assert len(first["checkpoints"]["trips"]) == 8
 
 
 def test_a_fail_exits_1_and_names_the_place() -> None:
@@ -174,6 +176,8 @@ BAD_RUNS = [
     (["--phases", "guess"], "phases: 'guess' is unknown"),
     (["--sync-every", "0"], "synchronized.every: is 0"),
     (["--band-runs", "1"], "free_running.band_runs: is 1"),
+    (["--checkpoint-before", "0"], "checkpoint.steps_before: is 0"),
+    (["--checkpoint-after", "-1"], "checkpoint.steps_after: is -1"),
     (["--steps", "many"], "Invalid value for '--steps'"),
     (["--colour", "red"], "No such option"),
 ]
@@ -255,12 +259,82 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "cpu_threads" in result.output
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["serve"], ["worker"], ["migrate"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["selftest"], ["serve"], ["worker"], ["migrate"], ["doctor"]])
 def test_help_teaches(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0
     assert "Usage:" in result.output
     assert len(result.output.splitlines()) >= 8
+
+
+ONE_JOB = ["selftest", "--device", "cpu", "--jobs", "1"]
+
+
+def test_a_passed_selftest_exits_0_and_shows_a_row_a_candidate() -> None:
+    result = CliRunner().invoke(app, [*ONE_JOB, "--only", "bad-nan", "--only", "basemodel"])
+    assert result.exit_code == 0, result.output
+    rows_shown = [line.split()[0] for line in result.stdout.splitlines() if "PASS " in line or "FAIL " in line]
+    assert rows_shown == ["basemodel", "bad-nan", "PASS"]
+    assert re.search(r"bad-nan .* numerics.synchronized +fail +FAIL +✔ caught", result.stdout)
+    assert list(Path().iterdir()) == []
+
+
+def test_selftest_as_json_prints_nothing_else() -> None:
+    result = CliRunner().invoke(app, [*ONE_JOB, "--only", "bad-exception", "--seed", "7", "--json"])
+    document = json.loads(result.stdout)
+    assert (document["outcome"], document["plan"]["seed"], document["cases"][0]["judgement"]) == ("PASS", 7, "caught")
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(("judgement", "code"), [("missed", 1), ("undecided", 3), ("broken", 4)])
+def test_the_exit_code_of_a_selftest(monkeypatch: pytest.MonkeyPatch, judgement: Any, code: int) -> None:
+    from service.campaigns import selftest as campaign
+
+    def assess(case: Any, verdict: Any) -> Any:
+        return campaign.CaseResult(case, judgement, "for some reason")
+
+    monkeypatch.setattr(campaign, "assess", assess)
+    result = CliRunner().invoke(app, [*ONE_JOB, "--only", "bad-nan"])
+    assert result.exit_code == code
+    assert "for some reason" in result.stdout
+
+
+def test_a_selftest_that_judged_nothing_exits_3() -> None:
+    result = CliRunner().invoke(app, [*ONE_JOB, "--only", "bad-leak"])
+    assert (result.exit_code, "not judged: bad-leak" in result.stdout) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "bad-nun"], "--only: 'bad-nun' is unknown; choose from basemodel"),
+        (["--jobs", "0"], "--jobs: is 0; it must be at least 1"),
+        (["--seed", "-1"], "seed: is -1"),
+        (["--device", "tpu"], "device: is 'tpu'; use auto, cpu or cuda:N"),
+    ],
+)
+def test_a_wrong_value_of_a_selftest_exits_2(arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(app, [*ONE_JOB, *arguments])
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_shows_what_a_selftest_has_done_and_ends_its_processes(number: int) -> None:
+    with started("selftest", "--device", "cpu", "--jobs", "2") as process:
+        children: list[psutil.Process] = []
+        for _ in range(PATIENCE_S * 10):
+            children = psutil.Process(process.pid).children(recursive=True)
+            if len(children) >= 3:  # multiprocessing's own resource tracker, and one a job
+                break
+            threading.Event().wait(0.1)
+        process.send_signal(number)
+        shown, told = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, told
+    assert re.search(r"stopped after \d+ of \d+$", shown.strip())
+    assert "Traceback" not in told
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
 
 
 def test_doctor_says_what_is_missing_and_what_to_do() -> None:

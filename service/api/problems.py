@@ -19,6 +19,7 @@ from service.parity.errors import (
     DeviceUnavailable,
     InvalidConfiguration,
     InvalidPlan,
+    InvalidPolicy,
     InvalidRequest,
     LockstepError,
     Problem,
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 
 _OURS: Mapping[type[LockstepError], tuple[int, str, str]] = {
     InvalidPlan: (422, "invalid-plan", "The plan cannot be carried out"),
+    InvalidPolicy: (422, "invalid-policy", "The policy is not usable"),
     UnknownName: (422, "unknown-name", "A name is not registered"),
     DeviceUnavailable: (422, "device-unavailable", "The device is not usable"),
     InvalidConfiguration: (422, "invalid-configuration", "A setting is unusable"),

@@ -7,15 +7,17 @@ string "NaN", since JSON has no number for it.
 
 from __future__ import annotations
 
-from typing import Annotated, Generic, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from service.parity.plan import FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
+from service.parity.plan import CheckpointSpec, FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
 from service.parity.policy import Policy
 from service.parity.record import StepLosses, TapDiff
 from service.parity.verdict import CheckResult
 from service.ports import RunRow, RunState
+from service.reports.forms import Form
 
 MAX_OFFSET = 100_000_000
 
@@ -26,6 +28,7 @@ Number = Annotated[float, Field(ge=-1e300, le=1e300)]
 
 _PLAN = Plan()
 _MODEL, _TRAINING, _SYNCHRONIZED, _FREE_RUNNING = ModelSpec(), TrainingSpec(), SynchronizedSpec(), FreeRunningSpec()
+_CHECKPOINT = CheckpointSpec()
 
 
 class _Strict(BaseModel):
@@ -55,6 +58,7 @@ class SynchronizedIn(_Strict):
 
     steps: Whole = _SYNCHRONIZED.steps
     every: Whole = _SYNCHRONIZED.every
+    witness: Name = _SYNCHRONIZED.witness
 
 
 class FreeRunningIn(_Strict):
@@ -63,6 +67,13 @@ class FreeRunningIn(_Strict):
     band_runs: Whole = _FREE_RUNNING.band_runs
     band_steps: Whole = _FREE_RUNNING.band_steps
     weights_every: Whole = _FREE_RUNNING.weights_every
+
+
+class CheckpointIn(_Strict):
+    """Steps trained before a checkpoint is saved, and steps trained on from it."""
+
+    steps_before: Whole = _CHECKPOINT.steps_before
+    steps_after: Whole = _CHECKPOINT.steps_after
 
 
 class PlanIn(_Strict):
@@ -75,6 +86,7 @@ class PlanIn(_Strict):
     training: TrainingIn = TrainingIn()
     synchronized: SynchronizedIn = SynchronizedIn()
     free_running: FreeRunningIn = FreeRunningIn()
+    checkpoint: CheckpointIn = CheckpointIn()
     phases: Annotated[list[Name], Field(max_length=20)] = list(_PLAN.phases)
     seed: Whole = _PLAN.seed
     device: Name = _PLAN.device
@@ -89,17 +101,30 @@ class PlanIn(_Strict):
             training=TrainingSpec(**self.training.model_dump()),
             synchronized=SynchronizedSpec(**self.synchronized.model_dump()),
             free_running=FreeRunningSpec(**self.free_running.model_dump()),
+            checkpoint=CheckpointSpec(**self.checkpoint.model_dump()),
             phases=tuple(self.phases),
             seed=self.seed,
             device=self.device,
         )
 
 
+def _policy_form(value: object) -> str:
+    return "document" if isinstance(value, Mapping) else "name"
+
+
+PolicyIn = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[dict[str, Any], Tag("document")],
+    Discriminator(_policy_form),
+    Field(description="The name of a built-in policy, or a policy document (docs/policies.md)."),
+]
+"""What a document must say is `policy_from_document`'s rule, told with all its problems."""
+
+
 class RunIn(_Strict):
     """A request for a run."""
 
     plan: PlanIn = PlanIn()
-    policy: Name = "default"
+    policy: PolicyIn = "default"
 
 
 class _Query(BaseModel):
@@ -143,7 +168,7 @@ class ReportQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal["json", "html"] | None = None
+    format: Form | None = None
 
 
 class _Out(BaseModel):

@@ -85,7 +85,22 @@ BODIES: dict[str, tuple[str | bytes, int]] = {
     "phase of a later version": (plan(phases=["performance"]), 422),
     "text for phases": (plan(phases="synchronized"), 422),
     "unknown policy": ('{"policy": "lenient"}', 422),
-    "policy as an object": ('{"policy": {"name": "default"}}', 422),
+    "policy that demands nothing": ('{"policy": {"name": "mine"}}', 422),
+    "policy posing as a built-in one": ('{"policy": {"name": "default", "extends": "default", "band": 1e9}}', 422),
+    "policy as a list": ('{"policy": ["default"]}', 422),
+    "policy as a number": ('{"policy": 1}', 422),
+    "policy of null": ('{"policy": null}', 422),
+    "endless policy name": (json.dumps({"policy": "a" * 50_000}), 422),
+    "policy with an infinite limit": ('{"policy": {"name": "mine", "extends": "default", "band": 1e999}}', 422),
+    "policy with true for a limit": ('{"policy": {"name": "mine", "extends": "default", "band": true}}', 422),
+    "policy with an endless number": (
+        '{"policy": {"name": "mine", "extends": "default", "band": 1%s}}' % ("0" * 4000),
+        422,
+    ),
+    "policy with a deep value": ('{"policy": {"name": "mine", "band": ' + "[" * 500 + "1" + "]" * 500 + "}}", 422),
+    "policy with many unknown fields": (json.dumps({"policy": {f"field {n}": 1 for n in range(3000)}}), 422),
+    "policy with markup": (json.dumps({"policy": {"name": "mine", MARKUP: 1, "extends": MARKUP}}), 422),
+    "policy file": ('{"policy": "/etc/passwd.toml"}', 422),
     "body over the limit": (plan(candidate="a" * 70_000), 413),
 }
 
@@ -162,6 +177,21 @@ def test_every_problem_is_told_at_once(client: TestClient) -> None:
         "plan.candidate",
         "policy",
     ]
+
+
+def test_every_problem_of_a_policy_document_is_told_with_its_field(client: TestClient) -> None:
+    policy = {"name": "mine", "limits": {"band": 0, "bnad": 1}, "required": {"memory.leak": "perhaps"}}
+    document = assert_problem(client.post(RUNS, json={"policy": policy}), 422)
+    assert document["type"] == "urn:lockstep:problem:invalid-policy"
+    assert {error["field"] for error in document["errors"]} == {
+        "policy.limits.band",
+        "policy.limits.bnad",
+        "policy.required.memory.leak",
+    }
+    both = assert_problem(client.post(RUNS, json={"plan": {"seed": -1, "candidate": "nobody"}, "policy": policy}), 422)
+    assert both["type"] == "urn:lockstep:problem:invalid-plan"
+    assert [error["field"] for error in both["errors"]][:2] == ["plan.seed", "plan.candidate"]
+    assert len(both["errors"]) == 5
 
 
 def test_unknown_name_lists_what_there_is(client: TestClient) -> None:

@@ -35,6 +35,7 @@ EXPECTED = {
     "LockstepError": 500,
     "InvalidRequest": 422,
     "InvalidPlan": 422,
+    "InvalidPolicy": 422,
     "UnknownName": 422,
     "DeviceUnavailable": 422,
     "InvalidConfiguration": 422,

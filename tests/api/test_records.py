@@ -132,6 +132,26 @@ def test_report_as_html(client: TestClient, judged_run: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("form", "media_type", "beginning"),
+    [
+        ("markdown", "text/markdown; charset=utf-8", "## ✘ Lockstep: FAIL"),
+        ("junit", "application/xml; charset=utf-8", "<?xml version"),
+    ],
+)
+def test_report_for_a_ci(form: str, media_type: str, beginning: str, client: TestClient, judged_run: str) -> None:
+    response = client.get(f"{RUNS}/{judged_run}/report?format={form}")
+    assert (response.status_code, response.headers["content-type"]) == (200, media_type)
+    assert response.headers["vary"] == "Accept"
+    assert response.text.startswith(beginning)
+    by_header = client.get(f"{RUNS}/{judged_run}/report", headers={"Accept": media_type})
+    assert by_header.text == response.text
+
+
+def test_a_form_that_there_is_not(client: TestClient, judged_run: str) -> None:
+    assert client.get(f"{RUNS}/{judged_run}/report?format=pdf").status_code == 422
+
+
+@pytest.mark.parametrize(
     ("accept", "form"),
     [
         ("", "json"),
@@ -145,6 +165,11 @@ def test_report_as_html(client: TestClient, judged_run: str) -> None:
         ("text/html;q=nan", "json"),
         ("text/html;q=many", "json"),
         ("image/png", "json"),
+        ("text/markdown", "markdown"),
+        ("text/html;q=0.5, text/markdown", "markdown"),
+        ("application/xml", "junit"),
+        ("text/xml;q=0.9, application/json;q=0.1", "junit"),
+        ("image/png, text/xml;q=0", "json"),
         (";;;,,,", "json"),
     ],
 )

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from service.api import schemas
 from service.parity.identity import is_run_id
 from service.parity.plan import Plan
+from service.parity.policy import named_policy
 from service.parity.verdict import Verdict
 from service.ports import Progress
 from service.store.memory import MemoryRunStore
@@ -41,8 +42,9 @@ def test_every_value_of_a_plan_arrives(client: TestClient, store: MemoryRunStore
         "dataset": "colors",
         "model": {"vector_length": 64, "hidden_layers": 3, "bottleneck": 16, "alpha": 0.02},
         "training": {"steps": 7, "batch_size": 5, "learning_rate": 1, "clip": 0.5},
-        "synchronized": {"steps": 9, "every": 2},
+        "synchronized": {"steps": 9, "every": 2, "witness": "oracle"},
         "free_running": {"band_runs": 3, "band_steps": 4, "weights_every": 2},
+        "checkpoint": {"steps_before": 3, "steps_after": 5},
         "phases": ["synchronized"],
         "seed": 2**32 - 1,
         "device": "cpu",
@@ -53,6 +55,22 @@ def test_every_value_of_a_plan_arrives(client: TestClient, store: MemoryRunStore
     assert run.plan.as_document() == plan
     assert run.policy.name == "numerics"
     assert response.json()["plan"] == plan
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_a_policy_of_ones_own(flat: bool, client: TestClient, store: MemoryRunStore) -> None:
+    base = named_policy("numerics")
+    wanted = dataclasses.replace(base, name="mine", band=5.0, required={**base.required, "memory.leak": "always"})
+    document = {"name": "mine", "extends": "numerics", "limits": {"band": 5}, "required": {"memory.leak": "always"}}
+    response = client.post(RUNS, json={"policy": wanted.as_document() if flat else document})
+    assert response.status_code == 202, response.text
+    assert store.run(response.json()["id"]).policy == wanted
+    assert response.json()["policy"]["band"] == 5.0
+
+
+def test_a_built_in_policy_may_come_as_its_document(client: TestClient, store: MemoryRunStore) -> None:
+    response = client.post(RUNS, json={"policy": named_policy("strict").as_document()})
+    assert store.run(response.json()["id"]).policy == named_policy("strict")
 
 
 def test_schema_mirrors_the_plan() -> None:

@@ -1,8 +1,9 @@
-"""A run's report, as JSON or as one HTML file; never measured again, only told."""
+"""A run's report, as JSON, as one HTML file, as Markdown or as JUnit; never measured again, only told."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -13,13 +14,25 @@ from service.api.problems import ReportNotReady
 from service.api.routes.runs import PROBLEMS
 from service.api.schemas import ReportQuery
 from service.ports import RunRow
-from service.reports.html import render_html, style_source
+from service.reports.forms import MEDIA_TYPES, Form, render
+from service.reports.html import style_source
 from service.reports.report import build_report
 
 router = APIRouter(tags=["reports"], responses=PROBLEMS)
 
 _FORMS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The report", "content": {"application/json": {}, "text/html": {}}}
+    200: {"description": "The report", "content": {media.partition(";")[0]: {} for media in MEDIA_TYPES.values()}}
+}
+_ACCEPTED: Mapping[str, Form] = {
+    "application/json": "json",
+    "application/*": "json",
+    "*/*": "json",
+    "text/html": "html",
+    "application/xhtml+xml": "html",
+    "text/*": "html",
+    "text/markdown": "markdown",
+    "application/xml": "junit",
+    "text/xml": "junit",
 }
 
 
@@ -31,26 +44,28 @@ def show_report(run_id: RunId, request: Request, query: Annotated[ReportQuery, Q
     if record is None:
         raise ReportNotReady(_why_not(run))
     report = build_report(run, record, here.store.verdict(run_id))
-    if (query.format or preferred_form(request.headers.get("accept", ""))) == "html":
+    form = query.format or preferred_form(request.headers.get("accept", ""))
+    headers = {"Vary": "Accept"}
+    if form == "json":
+        return JSONResponse(report, headers=headers)
+    if form == "html":
         # The page is one file, to be kept: its stylesheet stands in it, and nothing else may style it.
-        policy = f"{CONTENT_POLICY}; style-src {style_source()}"
-        headers = {"Content-Security-Policy": policy, "Vary": "Accept"}
-        return Response(render_html(report), media_type="text/html; charset=utf-8", headers=headers)
-    return JSONResponse(report, headers={"Vary": "Accept"})
+        headers["Content-Security-Policy"] = f"{CONTENT_POLICY}; style-src {style_source()}"
+    return Response(render(report, form), media_type=MEDIA_TYPES[form], headers=headers)
 
 
-def preferred_form(accept: str) -> Literal["json", "html"]:
-    """HTML when the header prefers it, as a browser's does, by quality and then by order; JSON otherwise."""
+def preferred_form(accept: str) -> Form:
+    """The form that the header prefers, by quality and then by order; JSON where it names none of ours."""
     ranges = []
     for place, part in enumerate(accept.split(",")):
         media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
         quality = next((_quality(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
         ranges.append((-quality, place, media_type))
     for refused, _, media_type in sorted(ranges):
-        if refused == 0 or media_type in ("application/json", "*/*", "application/*"):
-            return "json"
-        if media_type in ("text/html", "application/xhtml+xml", "text/*"):
-            return "html"
+        if refused == 0:
+            break
+        if media_type in _ACCEPTED:
+            return _ACCEPTED[media_type]
     return "json"
 
 

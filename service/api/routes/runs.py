@@ -11,9 +11,9 @@ from service.api.context import Here, RunId
 from service.api.json_route import StrictJsonRoute
 from service.api.pages import page_of
 from service.api.schemas import Page, ProblemDocument, RunIn, RunPage, RunQuery
-from service.parity.errors import InvalidPlan, InvalidRequest, Problem, UnknownName
+from service.parity.errors import InvalidPlan, InvalidPolicy, InvalidRequest, Problem, UnknownName
 from service.parity.identity import ENTROPY_BYTES, is_run_id, new_run_id
-from service.parity.policy import POLICIES, named_policy
+from service.parity.policy import Policy, named_policy, policy_from_document
 from service.ports import RunFilter, RunRow
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -28,20 +28,17 @@ router = APIRouter(tags=["runs"], route_class=StrictJsonRoute, responses=PROBLEM
 def create_run(body: RunIn, request: Request, response: Response, here: Here) -> RunRow:
     """Queue a run of this plan, to be judged by this policy."""
     plan = body.plan.to_plan()
-    unknown = list(here.catalog.unknown_names(plan))
-    if body.policy not in POLICIES:
-        unknown.append(Problem("policy", f"{body.policy!r} is unknown; choose from {', '.join(POLICIES)}"))
+    policy, policy_error = _policy(body.policy)
+    problems = [*here.catalog.unknown_names(plan), *(policy_error.problems if policy_error else ())]
     try:
         plan.validate()
     except InvalidPlan as error:
-        problems = [Problem(f"plan.{problem.field}", problem.message) for problem in error.problems]
-        raise InvalidPlan(*problems, *unknown) from error
-    if unknown:
-        raise UnknownName(*unknown)
+        wrong = [Problem(f"plan.{problem.field}", problem.message) for problem in error.problems]
+        raise InvalidPlan(*wrong, *problems) from error
+    if problems or policy is None:
+        raise InvalidPolicy(*problems) if isinstance(policy_error, InvalidPolicy) else UnknownName(*problems)
     now = here.clock.now()
-    run = here.store.create_run(
-        new_run_id(now, secrets.token_bytes(ENTROPY_BYTES)), plan, named_policy(body.policy), now
-    )
+    run = here.store.create_run(new_run_id(now, secrets.token_bytes(ENTROPY_BYTES)), plan, policy, now)
     response.headers["Location"] = f"{request.url.path}/{run.id}"
     return run
 
@@ -75,3 +72,14 @@ def show_run(run_id: RunId, here: Here) -> RunRow:
 def cancel_run(run_id: RunId, here: Here) -> RunRow:
     """Stop a run: a queued one at once, a running one at its next step."""
     return here.store.request_cancel(run_id, here.clock.now())
+
+
+def _policy(asked: str | dict[str, Any]) -> tuple[Policy | None, InvalidRequest | None]:
+    """The policy of that name or document, or what is wrong with it, to be told with the plan's problems."""
+    try:
+        return (named_policy(asked) if isinstance(asked, str) else policy_from_document(asked)), None
+    except InvalidPolicy as error:
+        fields = (".".join(filter(None, ("policy", problem.field))) for problem in error.problems)
+        return None, InvalidPolicy(*(Problem(f, p.message) for f, p in zip(fields, error.problems, strict=True)))
+    except UnknownName as error:
+        return None, error
