@@ -15,11 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.parity.errors import LockstepError
+from service.parity.measurements import (
+    AllocationEvent,
+    EdgeReading,
+    MemoryTrace,
+    SamplerReport,
+    Slice,
+    TelemetrySample,
+)
 from service.parity.plan import Plan
 from service.parity.policy import Policy
 from service.parity.record import (
     DiffStats,
     RunRecord,
+    Side,
     StepLosses,
     SubjectInfo,
     TapDiff,
@@ -146,6 +155,73 @@ class Differ(Protocol):
         """One `DiffStats` a pair, in order. Raises ValueError for unequal shapes: the caller compares those first."""
 
 
+class Sampler(Protocol):
+    """Watches one device from a process of its own, by its UUID. A device that cannot be watched is an answer (an
+    absent sampler, whose report says why), not an error."""
+
+    def start(self) -> None:
+        """Begin to sample; returns when the first values are there, or the reason why none come."""
+
+    def own(self, pids: Sequence[int]) -> None:
+        """Processes of this run: any other compute process on the device is foreign."""
+
+    def edge(self) -> EdgeReading:
+        """Read the counters now: at an edge of a slice, while nothing is timed."""
+
+    def pause(self) -> None:
+        """Take no samples until `resume`; both return once it is so."""
+
+    def resume(self) -> None: ...
+
+    def drain(self) -> list[TelemetrySample]:
+        """The samples since the last call, in order of time, the driver's own buffer among them. Where the device was
+        lost it says so in the samples and in `report`."""
+
+    def stop(self) -> SamplerReport:
+        """End the process and say what it was and what it cost; a second call gives the same report."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedSteps:
+    """Step times of one slice in milliseconds, one a step; when it began and ended on the machine's monotonic clock."""
+
+    step_ms: NDArray[np.float64]
+    started_s: float
+    ended_s: float
+    thread_cpu_s: float | None
+
+
+class BenchProcess(Protocol):
+    """One subject in a fresh process, with batches of its plan: idle unless it is asked for something.
+
+    Every method raises `BenchTrouble` when the subject raises, or the process dies, hangs or runs out of memory.
+    """
+
+    pid: int
+    clock: str
+    """`cuda events` or `perf_counter`."""
+    step_flops: int
+
+    def warm_up(self, seconds: float) -> float:
+        """Step for so long, at least 3 steps, and return the median step time in milliseconds."""
+
+    def time_steps(self, steps: int) -> TimedSteps: ...
+
+    def close(self) -> None:
+        """End the process; never raises, and a second call does nothing."""
+
+
+class Bench(Protocol):
+    """Opens subjects in fresh processes."""
+
+    def open(self, role: Side, subject: str, plan: Plan) -> BenchProcess:
+        """A process in which the subject is built; raises `BenchTrouble`."""
+
+    def trace_memory(self, role: Side, subject: str, plan: Plan) -> MemoryTrace:
+        """Build the subject in a fresh process and step it, untimed, with every allocation seen; raises
+        `BenchTrouble`."""
+
+
 class Clock(Protocol):
     """Time, passed in so that tests can set it."""
 
@@ -231,11 +307,21 @@ class RunStore(Protocol):
     def add_diffs(self, run_id: str, rows: Sequence[TapDiff]) -> None:
         """Append rows, in bulk. A row that is there already (same phase, step and position) is left as it is."""
 
+    def add_slices(self, run_id: str, rows: Sequence[Slice]) -> None:
+        """Append rows, in bulk. A row that is there already (session, block, position) is left as it is."""
+
+    def add_telemetry(self, run_id: str, rows: Sequence[TelemetrySample]) -> None:
+        """Append rows, in bulk. A row that is there already (same field and time) is left as it is."""
+
+    def add_allocations(self, run_id: str, role: Side, rows: Sequence[AllocationEvent]) -> None:
+        """Append a side's allocation events in order, in bulk; a side that has some already is left as it is."""
+
     def save_record(self, run_id: str, record: RunRecord) -> None:
-        """Keep what was observed; the losses and diffs of its phases are kept by `add_losses` and `add_diffs`."""
+        """Keep what was observed; the losses, diffs, slices, telemetry and allocation events of its
+        phases are kept by the `add_` calls."""
 
     def record(self, run_id: str) -> RunRecord | None:
-        """The whole record, losses and diffs included; `None` before the first `save_record`."""
+        """The whole record, with the rows of the `add_` calls; `None` before the first `save_record`."""
 
     def finish(self, run_id: str, verdict: Verdict, at: datetime) -> RunRow:
         """A running run has ended with this verdict, which is stored; `RunConflict` when it is not running."""
@@ -254,6 +340,15 @@ class RunStore(Protocol):
 
     def diffs(self, run_id: str, phase: str | None, tap: str | None, offset: int, limit: int) -> list[TapDiff]:
         """A page in order of phase, step and position."""
+
+    def slices(self, run_id: str, offset: int, limit: int) -> list[Slice]:
+        """A page in the order in which they were taken."""
+
+    def telemetry(self, run_id: str, field: str | None, offset: int, limit: int) -> list[TelemetrySample]:
+        """A page in order of time, then field."""
+
+    def allocations(self, run_id: str, role: Side | None, offset: int, limit: int) -> list[tuple[Side, AllocationEvent]]:
+        """A page in order: the reference's, then the candidate's, each as they happened."""
 
     def checks(self, run_id: str) -> list[CheckResult]:
         """The stored verdict's checks in order; empty before the end."""

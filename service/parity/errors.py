@@ -15,7 +15,8 @@
     ├── RunCancelled              somebody asked the run to stop; HTTP 409 where it is an answer
     └── RunFailed                 Lockstep itself could not carry the run out; exit code 4, no verdict
 
-Trouble *inside a subject* is not here: it is data (`record.Trouble`) and ends in a check.
+Trouble *inside a subject* is not here: it is data (`record.Trouble`) and ends in a check. `BenchTrouble` carries it out
+of a subject's own process and never leaves the engine.
 """
 
 from __future__ import annotations
@@ -98,4 +99,15 @@ class RunFailed(LockstepError):
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
+        super().__init__(message)
+
+
+class BenchTrouble(Exception):
+    """A subject in a process of its own raised, or its process died, hung or ran out of memory.
+
+    `reason`: `exception`, `died`, `oom_device`, `oom_host`, `stalled`.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
         super().__init__(message)

@@ -18,11 +18,11 @@ from typing import Any
 
 from service.parity.errors import InvalidPlan, Problem
 
-PHASES = ("synchronized", "free_running", "checkpoint")
-"""The phases that this version carries out, in the order in which they run."""
+PHASES = ("synchronized", "free_running", "checkpoint", "performance", "memory")
+"""The phases in the order in which they run."""
 
-LATER_PHASES = ("performance", "memory")
-"""Phases that Lockstep's vocabulary has and this version does not carry out; asking for one is refused."""
+CPU_PHASES = ("synchronized", "free_running", "checkpoint")
+"""What a run on a CPU does unless it is told otherwise: step times and memory there say little about a GPU."""
 
 WITNESSES = ("auto", "oracle", "replays")
 
@@ -37,6 +37,11 @@ MAX_HIDDEN_LAYERS = 64
 MAX_STEPS = 10_000_000
 MAX_CHECKPOINT_STEPS = 10_000
 MAX_PARAMETERS = 2**28
+MIN_BLOCKS = 8
+"""Fewer blocks of timing decide nothing: an interval from them is too wide to be worth the machine's time."""
+MAX_BLOCKS = 200
+MAX_SLICE_SECONDS = 60
+MIN_MEMORY_STEPS = 8
 MAX_SEED = 2**32 - 1
 
 _DEVICE = re.compile(r"auto|cpu|cuda:[0-9]{1,3}")
@@ -80,6 +85,9 @@ class FreeRunningSpec:
     band_runs: int = 6
     band_steps: int = 150
     weights_every: int = 10
+    taps_every: int = 0
+    """Compare the sides' taps at every so many steps, to look at; 0 compares none. No check reads them: two trainings
+    on their own drift apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,23 @@ class CheckpointSpec:
 
     steps_before: int = 20
     steps_after: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceSpec:
+    """Timing: `blocks` blocks of four slices, spread over `process_pairs` pairs of fresh processes."""
+
+    blocks: int = 12
+    slice_seconds: float = 1.0
+    """Busy time of a slice, at least; it has at least 5 steps, and 30 where a step takes under 30 ms."""
+    process_pairs: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySpec:
+    """Steady-state steps over which allocations are traced and the use of memory is watched."""
+
+    steps: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +127,9 @@ class Plan:
     synchronized: SynchronizedSpec = field(default_factory=SynchronizedSpec)
     free_running: FreeRunningSpec = field(default_factory=FreeRunningSpec)
     checkpoint: CheckpointSpec = field(default_factory=CheckpointSpec)
-    phases: tuple[str, ...] = PHASES
+    performance: PerformanceSpec = field(default_factory=PerformanceSpec)
+    memory: MemorySpec = field(default_factory=MemorySpec)
+    phases: tuple[str, ...] = CPU_PHASES
     seed: int = 0
     device: str = "auto"
 
@@ -168,6 +195,8 @@ def plan_from_document(document: Mapping[str, Any]) -> Plan:
         "synchronized": SynchronizedSpec,
         "free_running": FreeRunningSpec,
         "checkpoint": CheckpointSpec,
+        "performance": PerformanceSpec,
+        "memory": MemorySpec,
     }
     for name, part in parts.items():
         if name in values:
@@ -208,8 +237,15 @@ def _problems(plan: Plan) -> Iterator[Problem]:
     yield from _whole("free_running.band_runs", plan.free_running.band_runs, 2, 100)
     yield from _whole("free_running.band_steps", plan.free_running.band_steps, 1, MAX_STEPS)
     yield from _whole("free_running.weights_every", plan.free_running.weights_every, 1, MAX_STEPS)
+    yield from _whole("free_running.taps_every", plan.free_running.taps_every, 0, MAX_STEPS)
     yield from _whole("checkpoint.steps_before", plan.checkpoint.steps_before, 1, MAX_CHECKPOINT_STEPS)
     yield from _whole("checkpoint.steps_after", plan.checkpoint.steps_after, 1, MAX_CHECKPOINT_STEPS)
+    yield from _whole("performance.blocks", plan.performance.blocks, MIN_BLOCKS, MAX_BLOCKS)
+    yield from _whole("performance.process_pairs", plan.performance.process_pairs, 1, MAX_BLOCKS)
+    yield from _positive("performance.slice_seconds", plan.performance.slice_seconds)
+    if _is_number(plan.performance.slice_seconds) and plan.performance.slice_seconds > MAX_SLICE_SECONDS:
+        yield Problem("performance.slice_seconds", f"is {plan.performance.slice_seconds!r}; at most {MAX_SLICE_SECONDS}")
+    yield from _whole("memory.steps", plan.memory.steps, MIN_MEMORY_STEPS, MAX_CHECKPOINT_STEPS)
     if plan.synchronized.witness not in WITNESSES:
         message = f"is {plan.synchronized.witness!r}; choose from {', '.join(WITNESSES)}"
         yield Problem("synchronized.witness", message)
@@ -231,9 +267,7 @@ def _phases(phases: tuple[str, ...]) -> Iterator[Problem]:
         yield Problem("phases", f"is {phases!r}; it must be a list of names")
         return
     for phase in phases:
-        if phase in LATER_PHASES:
-            yield Problem("phases", f"{phase!r} is not carried out by this version; choose from {', '.join(PHASES)}")
-        elif phase not in PHASES:
+        if phase not in PHASES:
             yield Problem("phases", f"{phase!r} is unknown; choose from {', '.join(PHASES)}")
     if len(set(phases)) != len(phases):
         yield Problem("phases", "names a phase twice")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from service.parity.measurements import MemoryEvidence, PerformanceEvidence
 from service.parity.plan import Plan
 
 Side = Literal["reference", "candidate"]
@@ -301,5 +302,7 @@ class RunRecord:
     free_running: FreeRunningEvidence | None = None
     learning: LearningEvidence | None = None
     checkpoint: CheckpointEvidence | None = None
+    performance: PerformanceEvidence | None = None
+    memory: MemoryEvidence | None = None
     troubles: tuple[Trouble, ...] = ()
     """Trouble outside the phases: a side that could not be built, say."""
