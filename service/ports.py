@@ -5,7 +5,7 @@ Each has one contract suite in `tests/contracts/`, run on every implementation. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -191,6 +191,15 @@ class TimedSteps:
     thread_cpu_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceFigures:
+    """What the plan's device can do: its measured float32 matrix product rate, and its multiprocessors (`None` on a
+    CPU)."""
+
+    matrix_peak_flops_per_s: float
+    multiprocessors: int | None
+
+
 class BenchProcess(Protocol):
     """One subject in a fresh process, with batches of its plan: idle unless it is asked for something.
 
@@ -213,6 +222,12 @@ class BenchProcess(Protocol):
 
 class Bench(Protocol):
     """Opens subjects in fresh processes."""
+
+    def watch(self, waiting: Callable[[], None]) -> None:
+        """Call this a few times a second while a process is at work; what it raises ends the wait and is raised."""
+
+    def device_figures(self, plan: Plan) -> DeviceFigures:
+        """Measured in a fresh process that is gone when this returns; raises `BenchTrouble`."""
 
     def open(self, role: Side, subject: str, plan: Plan) -> BenchProcess:
         """A process in which the subject is built; raises `BenchTrouble`."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from service.parity.digest import state_digest
 from service.parity.errors import RunCancelled
+from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
 from service.parity.record import Side, StepLosses, TapDiff, Trouble
 from service.ports import State, StepResult, Subject
 
@@ -22,6 +23,12 @@ class Observer(Protocol):
     def losses(self, rows: Sequence[StepLosses]) -> None: ...
 
     def diffs(self, rows: Sequence[TapDiff]) -> None: ...
+
+    def slices(self, rows: Sequence[Slice]) -> None: ...
+
+    def telemetry(self, rows: Sequence[TelemetrySample]) -> None: ...
+
+    def allocations(self, role: Side, rows: Sequence[AllocationEvent]) -> None: ...
 
     def progress(self, phase: str, done: int, total: int, message: str = "") -> None: ...
 

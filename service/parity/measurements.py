@@ -166,7 +166,8 @@ class MemorySample:
 class MemoryTrace:
     """One side in a fresh process: set-up, then `steps` steady-state steps, untimed.
 
-    `source`: `cupy memory hook` or `tracemalloc` (then pool figures are traced bytes, device use is resident size).
+    `source`: `cupy memory hook` or, on a CPU, `numpy allocator` (then pool figures are bytes of NumPy arrays, device
+    use is resident size).
     """
 
     role: Role
