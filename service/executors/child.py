@@ -11,14 +11,13 @@ import dataclasses
 import faulthandler
 import json
 import logging
-import os
 import re
-import signal
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+from service.executors.processes import end_without_parent, leave_the_terminal
 from service.parity.errors import LockstepError, RunCancelled, RunFailed
 from service.ports import Progress, ProgressListener
 
@@ -26,19 +25,16 @@ CarryOut = Callable[[str, ProgressListener], None]
 """Carries a claimed run out and finishes it in the store; picklable, since a spawned process imports it by name."""
 
 STOP = b"stop"
-PARENT_DIED = 70
-"""Exit code of a child that found its parent gone (EX_SOFTWARE of sysexits.h); nobody is left to read it."""
-
 log = logging.getLogger(__name__)
 
 
 def run_child(pipe: Connection, carry_out: CarryOut, run_id: str) -> None:
     """Entry of the spawned process: carry the run out, report progress, say how it ended."""
-    _leave_the_terminal()
+    leave_the_terminal()
     faulthandler.enable()
     stop = threading.Event()
     threading.Thread(target=_watch_parent, args=(pipe, stop), name="watch-parent", daemon=True).start()
-    tell = _Teller(pipe)
+    tell = Teller(pipe)
 
     def on_progress(progress: Progress) -> None:
         if stop.is_set():
@@ -90,7 +86,7 @@ def progress_of(message: dict[str, Any]) -> Progress:
     return Progress(**values)
 
 
-class _Teller:
+class Teller:
     """Sends messages, one at a time: a run may report from several threads."""
 
     def __init__(self, pipe: Connection) -> None:
@@ -103,17 +99,6 @@ class _Teller:
             self._pipe.send_bytes(json.dumps(message).encode())
 
 
-def _leave_the_terminal() -> None:
-    """A session of its own: Ctrl-C reaches the parent only, and one signal reaches all processes of the run.
-
-    The parent blocks SIGINT while it spawns and the mask is inherited, so there is no moment in which it hits.
-    """
-    with contextlib.suppress(PermissionError):  # already a group's leader
-        os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
 def _watch_parent(pipe: Connection, stop: threading.Event) -> None:
     """Note the parent's wish to stop; end this process and its children once the parent is gone."""
     try:
@@ -121,7 +106,4 @@ def _watch_parent(pipe: Connection, stop: threading.Event) -> None:
             if pipe.recv_bytes() == STOP:
                 stop.set()
     except (EOFError, OSError):
-        if os.getpgrp() == os.getpid():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(os.getpid(), signal.SIGKILL)
-        os._exit(PARENT_DIED)
+        end_without_parent()

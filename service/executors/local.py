@@ -9,15 +9,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from service.executors.child import STOP, CarryOut, progress_of, read_message, run_child
+from service.executors.processes import NotStartedError, interrupt_deferred, reap, signal_group, start, why_died
 from service.parity.errors import LockstepError, RunCancelled, RunConflict, RunFailed, StoreUnavailable
 from service.ports import Clock, Execution, Progress, ProgressListener, RunStore
 
@@ -46,10 +46,6 @@ class _End:
     message: str = ""
 
 
-class _NotStartedError(Exception):
-    """The operating system refused the process."""
-
-
 class LocalExecutor:
     """One spawned process a run. `carry_out` writes the record and finishes the run; this class does the rest.
 
@@ -75,13 +71,13 @@ class LocalExecutor:
         child = context.Process(target=run_child, args=(child_pipe, self._carry_out, run_id), name=f"run-{run_id}")
         with contextlib.closing(pipe), contextlib.closing(child_pipe):
             try:
-                _start(child)
+                start(child)
                 child_pipe.close()
                 end = _listen(child, pipe, on_progress)
                 _await_exit(child, self._stop_grace_s)
             except RunCancelled as error:
                 return self._cancel(run_id, self._stop(child, pipe), error)
-            except _NotStartedError as error:
+            except NotStartedError as error:
                 return self._fail(run_id, None, RunFailed("child_not_started", str(error)))
             except KeyboardInterrupt:
                 self._cancel(run_id, self._stop(child, pipe), RunCancelled(f"run {run_id} was interrupted"))
@@ -90,7 +86,7 @@ class LocalExecutor:
                 reason = "Lockstep could not follow the run and stopped it; the log of the process that ran it says why"
                 self._fail(run_id, self._stop(child, pipe), RunFailed("internal", reason))
                 raise
-            return self._settle(run_id, _reap(child), end)
+            return self._settle(run_id, reap(child), end)
 
     def _settle(self, run_id: str, exit_code: int, end: _End) -> Execution:
         """The row for a child that ended by itself."""
@@ -101,15 +97,15 @@ class LocalExecutor:
         if end.kind == "done":
             message = "the run's process ended without a verdict; this is a defect of Lockstep, please report it"
             return self._fail(run_id, exit_code, RunFailed("internal", message))
-        return self._fail(run_id, exit_code, RunFailed("child_died", _why_died(exit_code)))
+        return self._fail(run_id, exit_code, RunFailed("child_died", why_died(exit_code, "the run's process")))
 
     def _fail(self, run_id: str, exit_code: int | None, error: RunFailed) -> Execution:
-        with _interrupt_deferred():
+        with interrupt_deferred():
             ended = self._write(lambda: self._store.fail(run_id, error.code, str(error), self._clock.now()))
         return Execution(run_id, exit_code, error if ended else None)
 
     def _cancel(self, run_id: str, exit_code: int | None, error: LockstepError) -> Execution:
-        with _interrupt_deferred():
+        with interrupt_deferred():
             ended = self._write(lambda: self._store.mark_cancelled(run_id, self._clock.now()))
         return Execution(run_id, exit_code, error if ended else None)
 
@@ -137,29 +133,9 @@ class LocalExecutor:
                 pipe.send_bytes(STOP)
             if not _drain_until_exit(child, pipe, self._stop_grace_s):
                 log.warning("process %s did not stop within %s s: terminating it", child.pid, self._stop_grace_s)
-                _signal_group(child, signal.SIGTERM)
+                signal_group(child, signal.SIGTERM)
                 wait([child.sentinel], TERMINATE_GRACE_S)
-        return _reap(child)
-
-
-@contextlib.contextmanager
-def _interrupt_deferred() -> Iterator[None]:
-    """Hold SIGINT back while a process is spawned; the child inherits the mask until it has its own session."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start(child: SpawnProcess) -> None:
-    try:
-        with _interrupt_deferred():
-            child.start()
-    except OSError as error:
-        log.exception("the process %s could not be started", child.name)
-        reason = f"the run's process could not be started: {error.strerror}; free memory or processes, then try again"
-        raise _NotStartedError(reason) from error
+        return reap(child)
 
 
 def _listen(child: SpawnProcess, pipe: Connection, on_progress: ProgressListener) -> _End:
@@ -189,7 +165,7 @@ def _listen(child: SpawnProcess, pipe: Connection, on_progress: ProgressListener
 
 
 def _await_exit(child: SpawnProcess, grace_s: float) -> None:
-    """Let a child that has said its last word exit; one that hangs in its teardown is killed by `_reap`."""
+    """Let a child that has said its last word exit; one that hangs in its teardown is killed by `reap`."""
     if not wait([child.sentinel], grace_s):
         log.warning("process %s had ended its run but not itself after %s s: killing it", child.pid, grace_s)
 
@@ -208,35 +184,3 @@ def _drain_until_exit(child: SpawnProcess, pipe: Connection, grace_s: float) -> 
             except (EOFError, ConnectionResetError):
                 listening = False
     return False
-
-
-def _signal_group(child: SpawnProcess, number: signal.Signals) -> None:
-    """Signal the run's whole process group, or the child alone if it has not made its own group yet."""
-    assert child.pid is not None
-    try:
-        os.killpg(child.pid, number)
-    except (ProcessLookupError, PermissionError):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child.pid, number)
-
-
-def _reap(child: SpawnProcess) -> int:
-    """Kill what is left of the group, then collect the exit code.
-
-    The order matters: until it is collected, a child that has exited keeps its process id from being given anew.
-    """
-    _signal_group(child, signal.SIGKILL)
-    child.join()
-    assert child.exitcode is not None
-    return child.exitcode
-
-
-def _why_died(exit_code: int) -> str:
-    if exit_code >= 0:
-        return f"the run's process ended with exit code {exit_code} and no word; its log says more"
-    name = signal.Signals(-exit_code).name if -exit_code in signal.valid_signals() else f"signal {-exit_code}"
-    what_to_do = {
-        "SIGKILL": "often the kernel's out-of-memory killer (see dmesg): use a smaller batch or model, or free memory",
-        "SIGTERM": "something outside Lockstep ended it: find out what, then start the run again",
-    }.get(name, "a crash in native code: its log names the Python line; a CPU run tells whether the device is at fault")
-    return f"the run's process was ended by {name}; {what_to_do}"
