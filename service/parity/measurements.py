@@ -1,4 +1,5 @@
-"""What was measured of time, memory and the GPU in one dual run; nothing here is decided (see `resources`).
+"""What was measured of time, memory and the GPU in one dual run; nothing here is decided (see `performance`,
+`utilization` and `memory`).
 
 Times are seconds of the machine's monotonic clock (CLOCK_MONOTONIC, which all processes of a machine share), durations
 of steps are milliseconds. `None` is not measured, never zero. Sources: docs/measuring.md.

@@ -63,6 +63,18 @@ class Policy:
     confidence: float = 0.99
     outputs_vary: float = 0.5
     color_tolerance: float = 0.05
+    step_time_margin: float = 0.05
+    timing_alpha: float = 0.03
+    """One-sided error probability of a look at the timed blocks; a comparison has at most two."""
+    a_a_margin: float = 0.025
+    sampler_effect: float = 0.005
+    utilization_floor_pct: float = 80.0
+    utilization_drop_points: float = 5.0
+    fill_blocks_per_sm: float = 4.0
+    """Thread blocks an SM in the largest product, below which a plan's launches cannot fill the card."""
+    peak_share: float = 0.05
+    peak_slack_bytes: float = 16.0 * 2**20
+    leak_bytes_per_step: float = 1024.0
 
     def requirement(self, check: str) -> Requirement:
         """How the policy regards `check`; a check it does not name is not required."""
@@ -78,7 +90,15 @@ LIMITS = tuple(field.name for field in dataclasses.fields(Policy) if field.name 
 _CHOICES: Mapping[str, tuple[str, ...]] = {"precision_class": tuple(PRECISION_FLOORS)}
 """Limits that are a word."""
 
-_RANGES: Mapping[str, tuple[float, float]] = {"confidence": (0.0, 1.0)}
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "confidence": (0.0, 1.0),
+    "step_time_margin": (0.0, 1.0),
+    "timing_alpha": (0.0, 0.5),
+    "a_a_margin": (0.0, 1.0),
+    "sampler_effect": (0.0, 1.0),
+    "utilization_floor_pct": (0.0, 100.0),
+    "utilization_drop_points": (0.0, 100.0),
+}
 """Open intervals of the limits that are numbers; every other one is finite and above 0."""
 
 _WORDS: tuple[str, ...] = get_args(Requirement)

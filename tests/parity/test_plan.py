@@ -14,15 +14,23 @@ from hypothesis import strategies as st
 
 from service.parity.errors import InvalidPlan
 from service.parity.plan import (
-    LATER_PHASES,
+    CPU_PHASES,
     MAX_BATCH_SIZE,
+    MAX_BLOCKS,
+    MAX_CHECKPOINT_STEPS,
     MAX_HIDDEN_LAYERS,
     MAX_SEED,
+    MAX_SLICE_SECONDS,
     MAX_STEPS,
     MAX_WIDTH,
+    MIN_BLOCKS,
+    MIN_MEMORY_STEPS,
     MIN_VECTOR_LENGTH,
+    PHASES,
     FreeRunningSpec,
+    MemorySpec,
     ModelSpec,
+    PerformanceSpec,
     Plan,
     SynchronizedSpec,
     TrainingSpec,
@@ -45,18 +53,33 @@ WHOLE = {
     "free_running.band_runs": 100,
     "free_running.band_steps": MAX_STEPS,
     "free_running.weights_every": MAX_STEPS,
+    "performance.blocks": MAX_BLOCKS,
+    "performance.process_pairs": MAX_BLOCKS,
+    "memory.steps": MAX_CHECKPOINT_STEPS,
 }
+LEAST = {
+    "model.vector_length": MIN_VECTOR_LENGTH,
+    "free_running.band_runs": 2,
+    "performance.blocks": MIN_BLOCKS,
+    "memory.steps": MIN_MEMORY_STEPS,
+}
+"""Of the whole numbers that must be more than 1."""
 BAD: list[tuple[str, Any]] = [
     *((name, value) for name in WHOLE for value in NOT_WHOLE),
     *((name, most + 1) for name, most in WHOLE.items()),
-    *((name, value) for name in ("training.learning_rate", "training.clip") for value in NOT_POSITIVE),
+    *(
+        (name, value)
+        for name in ("training.learning_rate", "training.clip", "performance.slice_seconds")
+        for value in NOT_POSITIVE
+    ),
+    *(("performance.slice_seconds", value) for value in (MAX_SLICE_SECONDS + 0.5, MAX_SLICE_SECONDS + 1)),
+    *(("free_running.taps_every", value) for value in (-1, MAX_STEPS + 1, NAN, 0.5, None, "0", True)),
     *(("model.alpha", value) for value in (-0.01, 1.0, 1.5, NAN, INF, None, "0.1")),
-    ("model.vector_length", MIN_VECTOR_LENGTH - 1),
-    ("free_running.band_runs", 1),
+    *((name, least - 1) for name, least in LEAST.items()),
     *(("seed", value) for value in (-1, MAX_SEED + 1, NAN, 0.5, None, "0", True)),
     *(("device", value) for value in ("", "gpu", "cuda", "cuda:", "cuda:-1", "cuda:1000", "cuda:٣")),
     *(("device", value) for value in ("CPU", "cpu ", "cpu\n", None, 0)),
-    *(("phases", (phase,)) for phase in (*LATER_PHASES, "Synchronized", "", "learning", None, 1)),
+    *(("phases", (phase,)) for phase in ("Synchronized", "Memory", "", "learning", None, 1)),
     ("phases", ()),
     ("phases", ("synchronized", "synchronized")),
     ("phases", ("free_running", ["synchronized"])),
@@ -81,9 +104,11 @@ def test_bad_value_is_refused_by_its_field(name: str, value: Any) -> None:
     ("name", "value"),
     [
         *WHOLE.items(),
-        *((name, 1) for name in WHOLE if name not in ("model.vector_length", "free_running.band_runs")),
-        ("model.vector_length", MIN_VECTOR_LENGTH),
-        ("free_running.band_runs", 2),
+        *((name, LEAST.get(name, 1)) for name in WHOLE),
+        ("free_running.taps_every", 0),
+        ("free_running.taps_every", MAX_STEPS),
+        ("performance.slice_seconds", MAX_SLICE_SECONDS),
+        ("performance.slice_seconds", 5e-324),
         ("model.alpha", 0),
         ("model.alpha", 0.999),
         ("training.learning_rate", 1),
@@ -92,6 +117,8 @@ def test_bad_value_is_refused_by_its_field(name: str, value: Any) -> None:
         *(("device", device) for device in ("auto", "cpu", "cuda:0", "cuda:999")),
         ("phases", ("free_running",)),
         ("phases", ("free_running", "synchronized")),
+        *(("phases", (phase,)) for phase in PHASES),
+        ("phases", PHASES),
     ],
     ids=lambda v: repr(v)[:30],
 )
@@ -107,11 +134,14 @@ def test_too_large_batch_names_both_numbers() -> None:
         planned("training.batch_size", 4097).validate()
 
 
-def test_a_phase_of_later_is_told_from_an_unknown_one() -> None:
-    with pytest.raises(InvalidPlan, match="'memory' is not carried out by this version"):
-        planned("phases", ("memory",)).validate()
-    with pytest.raises(InvalidPlan, match="'memroy' is unknown; choose from synchronized, free_running"):
+def test_an_unknown_phase_lists_what_there_is() -> None:
+    with pytest.raises(InvalidPlan, match=r"'memroy' is unknown; choose from synchronized, .*, performance, memory"):
         planned("phases", ("memroy",)).validate()
+
+
+def test_a_plan_that_says_nothing_of_phases_is_one_that_a_cpu_can_judge() -> None:
+    assert Plan().phases == CPU_PHASES
+    assert [phase for phase in PHASES if phase not in CPU_PHASES] == ["performance", "memory"]
 
 
 def test_too_many_parameters() -> None:
@@ -185,11 +215,13 @@ def test_digest_is_stable() -> None:
         training=TrainingSpec(10, 2, 0.125, 1.0),
         synchronized=SynchronizedSpec(4, 2),
         free_running=FreeRunningSpec(2, 5, 5),
+        performance=PerformanceSpec(8, 0.5, 2),
+        memory=MemorySpec(10),
         seed=3,
         device="cpu",
     )
     assert plan.digest() == Plan(**{f.name: getattr(plan, f.name) for f in dataclasses.fields(plan)}).digest()
-    assert plan.digest() == "b62865ca3751e0104728b3ef9d52dad322bc770f35b26096169c5d3df52f5002"
+    assert plan.digest() == "adccd2a8a50ede01501e95bedca15644e08e437187a72920cf98e41147205df0"
 
 
 def test_order_of_phases_is_part_of_the_plan() -> None:
@@ -215,7 +247,14 @@ plans = st.builds(
         clip=st.floats(min_value=0, exclude_min=True, allow_infinity=False),
     ),
     seed=st.integers(0, MAX_SEED),
-    phases=st.permutations(["synchronized", "free_running"]).map(tuple),
+    performance=st.builds(
+        PerformanceSpec,
+        blocks=st.integers(MIN_BLOCKS, MAX_BLOCKS),
+        slice_seconds=st.floats(0, MAX_SLICE_SECONDS, exclude_min=True),
+        process_pairs=st.integers(1, MAX_BLOCKS),
+    ),
+    memory=st.builds(MemorySpec, steps=st.integers(MIN_MEMORY_STEPS, MAX_CHECKPOINT_STEPS)),
+    phases=st.permutations(PHASES).map(tuple),
 )
 
 
@@ -240,6 +279,11 @@ def test_document_round_trip(plan: Plan) -> None:
         ({"training": {"steps": None}}, "training.steps"),
         ({"model": {"alpha": "0.1"}}, "model.alpha"),
         ({"device": None}, "device"),
+        ({"performance": {"blocks": 7}}, "performance.blocks"),
+        ({"performance": {"slices": 4}}, "performance"),
+        ({"performance": 12}, "performance"),
+        ({"memory": {"steps": "60"}}, "memory.steps"),
+        ({"memory": None}, "memory"),
     ],
 )
 def test_unreadable_document(document: dict[str, Any], field: str) -> None:

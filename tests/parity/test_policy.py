@@ -64,6 +64,10 @@ def test_the_limits_are_the_measured_ones() -> None:
         assert limits == (4.0, 8.0, 3.0, 0.5, 0.05)
         assert (policy.precision_class, policy.confidence) == ("fp32", 0.99)
         assert (policy.loss_band_floor, policy.weights_band_floor) == (1e-7, 2.0**-24)
+        assert (policy.step_time_margin, policy.timing_alpha) == (0.05, 0.03)
+        assert (policy.a_a_margin, policy.sampler_effect) == (0.025, 0.005)
+        assert (policy.utilization_floor_pct, policy.utilization_drop_points, policy.fill_blocks_per_sm) == (80, 5, 4)
+        assert (policy.peak_share, policy.peak_slack_bytes, policy.leak_bytes_per_step) == (0.05, 2**24, 1024)
 
 
 def test_document_is_plain_json() -> None:
@@ -177,6 +181,9 @@ def test_a_limit_is_a_number_above_zero(limit: str, value: Any) -> None:
         (document(error_ratio=4.0, limits={"error_ratio": 5.0}), "limits.error_ratio", "leave one of the two"),
         (document(limits={"confidence": 1.0}), "limits.confidence", "above 0 and below 1"),
         (document(limits={"confidence": 1}), "limits.confidence", "above 0 and below 1"),
+        (document(limits={"step_time_margin": 1.0}), "limits.step_time_margin", "above 0 and below 1"),
+        (document(limits={"timing_alpha": 0.5}), "limits.timing_alpha", "above 0 and below 0.5"),
+        (document(limits={"utilization_floor_pct": 100}), "limits.utilization_floor_pct", "below 100"),
         (document(limits={"precision_class": "fp64"}), "limits.precision_class", "choose from fp32, tf32, bf16"),
         (document(limits={"precision_class": 32}), "limits.precision_class", "is 32"),
         (document(limits={"precision_class": ["fp32"]}), "limits.precision_class", "is a list"),
