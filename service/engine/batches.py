@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.parity.plan import Plan
 from service.parity.record import BatchLedger
 from service.ports import Dataset
 
-_PHASE_STREAMS = {"synchronized": 1, "free_running": 2, "checkpoint": 5}
+_PHASE_STREAMS = {"synchronized": 1, "free_running": 2, "checkpoint": 5, "performance": 8, "memory": 9}
+
+MAX_PREPARED, MAX_PREPARED_BYTES = 256, 2**26
 
 
 class Batches:
@@ -39,6 +42,14 @@ class Batches:
             batch = self._vectors[order[position * self._batch_size : (position + 1) * self._batch_size]]
             batch.setflags(write=False)
             yield batch
+
+
+def prepared_batches(dataset: Dataset, plan: Plan, phase: str) -> Sequence[NDArray[np.float32]]:
+    """The batches of a phase's first epoch, or as many of them as fit into a modest amount of memory, at least one."""
+    rows = plan.training.batch_size
+    fitting = MAX_PREPARED_BYTES // max(dataset.vectors[:rows].nbytes, 1)
+    steps = max(1, min(len(dataset.vectors) // rows, MAX_PREPARED, fitting))
+    return tuple(Batches(dataset, rows, plan.seed, phase, steps))
 
 
 class Ledger:

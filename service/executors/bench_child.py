@@ -12,7 +12,9 @@ import dataclasses
 import faulthandler
 import json
 import logging
+import os
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,6 +81,10 @@ def run_bench(pipe: Connection, parts: BenchParts, errand: Errand, threads: int)
         # Whatever a subject raises is data about it, SystemExit too; the parent makes it the role's trouble.
         log.exception("the %s raised in its own process", errand.role)
         tell(kind="trouble", reason=reason_of(error), message=f"{type(error).__name__}: {error}")
+    # Without Python's teardown, in which a subject's leftovers could hang or crash: nothing here is still needed.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _do(parts: BenchParts, errand: Errand, requests: queue.SimpleQueue[dict[str, Any]], tell: Teller) -> None:

@@ -1,0 +1,322 @@
+"""The performance phase: slices of both roles, one at a time, in blocks of four, spread over pairs of fresh processes.
+
+Which session comes next is a function of what was recorded (`parity.timing`); here it is carried out. What the sampler
+saw is attached to the slices as they come.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import cast, get_args
+
+import numpy as np
+
+from service.engine.observer import Observer
+from service.engine.telemetry_in_slices import seen_within
+from service.parity.errors import BenchTrouble, RunFailed
+from service.parity.measurements import (
+    EdgeReading,
+    PerformanceEvidence,
+    Role,
+    SamplerReport,
+    SessionKind,
+    Slice,
+    TelemetrySample,
+    TimingTrouble,
+)
+from service.parity.plan import Plan
+from service.parity.timing import ORDERS, ROLES, SELF_SESSIONS, blocks_of_session, next_session, session_words
+from service.ports import Bench, BenchProcess, Clock, Sampler
+
+PHASE = "performance"
+
+SHORT_STEP_MS = 30.0
+MIN_STEPS, MIN_SHORT_STEPS = 5, 30
+MAX_STEPS = 50_000
+"""Of a slice: more events than a driver likes to hold. Only steps of under 20 us would need them."""
+
+_ORDER_STREAM = 7
+_KINDS: tuple[SessionKind, ...] = get_args(SessionKind)
+
+MATRIX_BLOCK, SMALL_MATRIX_BLOCK = (32, 16), (16, 16)
+FEW_BLOCKS = 680
+"""The launch geometry of the reference's matrix product: blocks of (32, 16) threads over (rows, columns) of the result,
+of (16, 16) where those are fewer than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a slice stands."""
+
+    session: SessionKind
+    pair: int
+    block: int
+    position: int
+    role: Role
+
+
+class PerformancePhase:
+    """Runs the phase once; `evidence()` holds what was recorded so far, also after an error."""
+
+    def __init__(self, plan: Plan, bench: Bench, sampler: Sampler, observer: Observer, clock: Clock) -> None:
+        self._plan, self._bench, self._observer, self._clock = plan, bench, observer, clock
+        self._sampler: Sampler | None = sampler
+        self._evidence = PerformanceEvidence(clock="", order_seed=plan.seed)
+        self._pending: list[Slice] = []
+        self._recent: list[TelemetrySample] = []
+        self._done = 0
+        self._told = ("", 0, 1)
+
+    def evidence(self) -> PerformanceEvidence:
+        """What was seen so far."""
+        return self._evidence
+
+    def run(self) -> PerformanceEvidence:
+        """Session after session, until nothing is left to learn or a subject breaks.
+
+        Raises `RunFailed` where the device was lost, and what the observer raises.
+        """
+        began = self._clock.monotonic()
+        self._bench.watch(lambda: self._tell(*self._told))
+        try:
+            self._begin_sampling()
+            self._know_the_device()
+            while not self._evidence.troubles:
+                kind = next_session(self._evidence, self._plan)
+                if kind is None:
+                    break
+                self._session(kind)
+        finally:
+            self._bench.watch(lambda: None)
+            try:
+                self._end_sampling()
+            finally:
+                self._change(seconds=self._clock.monotonic() - began)
+        self._tell("done", self._done, max(self._done, 1))
+        return self._evidence
+
+    # --- sessions -----------------------------------------------------------------------------------------------------
+
+    def _session(self, kind: SessionKind) -> None:
+        blocks = blocks_of_session(kind, self._plan)
+        if kind in self._evidence.planned_blocks:
+            raise RunFailed("internal", f"the {kind} session was to be carried out twice; this is a defect of Lockstep")
+        self._change(planned_blocks={**self._evidence.planned_blocks, kind: blocks})
+        self._session_began, self._session_slices = self._clock.monotonic(), 0
+        first = int(np.random.default_rng((self._evidence.order_seed, _ORDER_STREAM, _KINDS.index(kind))).integers(2))
+        pairs = min(self._plan.performance.process_pairs, blocks)
+        try:
+            for pair in range(pairs):
+                numbers = range(pair * blocks // pairs, (pair + 1) * blocks // pairs)
+                with ExitStack() as closing:
+                    processes = self._open(kind, pair, closing)
+                    steps = self._warm_up(kind, pair, processes)
+                    for block in numbers:
+                        self._block(kind, pair, block, (first + block) % 2, processes, steps)
+        except _BrokenError as broken:
+            self._change(troubles=(*self._evidence.troubles, broken.trouble))
+            self._attach()
+        finally:
+            if kind == "sampler" and self._sampler is not None:
+                self._sampler.resume()
+
+    def _open(self, kind: SessionKind, pair: int, closing: ExitStack) -> Mapping[Role, BenchProcess]:
+        plan, processes = self._plan, {}
+        self._note(f"{session_words(kind)}, building both sides afresh")
+        for role in ROLES:
+            subject = plan.reference if role == "reference" or kind in SELF_SESSIONS else plan.candidate
+            with _blaming(role, f"{kind} pair {pair}, building"):
+                processes[role] = self._bench.open(role, subject, plan)
+            closing.callback(processes[role].close)
+            if kind not in SELF_SESSIONS:
+                self._change(step_flops={**self._evidence.step_flops, role: processes[role].step_flops})
+        self._change(clock=processes["reference"].clock)
+        if self._sampler is not None:
+            # This process too: it may hold a context from the phases before.
+            self._sampler.own([os.getpid(), *(process.pid for process in processes.values())])
+        return processes
+
+    def _warm_up(self, kind: SessionKind, pair: int, processes: Mapping[Role, BenchProcess]) -> int:
+        """Steps of a slice in this pair: by the faster role, so that both are busy for long enough."""
+        self._note(f"{session_words(kind)}, warming up")
+        step_ms = []
+        for role in ROLES:
+            with _blaming(role, f"{kind} pair {pair}, warming up"):
+                step_ms.append(processes[role].warm_up(self._plan.performance.slice_seconds))
+        return steps_of_slice(self._plan.performance.slice_seconds, min(step_ms))
+
+    def _block(
+        self, kind: SessionKind, pair: int, block: int, order: int, processes: Mapping[Role, BenchProcess], steps: int
+    ) -> None:
+        for position, role in enumerate(cast(tuple[Role, ...], ORDERS[order])):
+            self._note(self._estimate(kind, block))
+            self._slice(_Place(kind, pair, block, position, role), processes[role], steps)
+        self._attach()
+
+    def _slice(self, place: _Place, process: BenchProcess, steps: int) -> None:
+        if place.session == "sampler" and self._sampler is not None:
+            (self._sampler.pause if place.role == "reference" else self._sampler.resume)()
+        before = self._edge()
+        with _blaming(place.role, f"{place.session} block {place.block}, position {place.position}"):
+            times = process.time_steps(steps)
+        after = self._edge()
+        self._pending.append(
+            Slice(
+                session=place.session,
+                pair=place.pair,
+                block=place.block,
+                position=place.position,
+                role=place.role,
+                steps=len(times.step_ms),
+                median_step_ms=float(np.median(times.step_ms)),
+                mean_step_ms=float(np.mean(times.step_ms)),
+                steps_busy_s=float(np.sum(times.step_ms)) / 1e3,
+                started_s=times.started_s,
+                ended_s=times.ended_s,
+                before=before,
+                after=after,
+                thread_cpu_s=times.thread_cpu_s,
+            )
+        )
+        self._done += 1
+        self._session_slices += 1
+
+    # --- the sampler --------------------------------------------------------------------------------------------------
+
+    def _begin_sampling(self) -> None:
+        assert self._sampler is not None
+        self._note("starting the sampler")
+        self._sampler.start()
+        self._drain()
+        if not any(sample.status == "ok" for sample in self._recent):
+            # Nothing to be seen here: why, its report says, and nothing waits for it any more.
+            self._end_sampling()
+
+    def _end_sampling(self) -> None:
+        if self._sampler is None:
+            return
+        sampler, self._sampler = self._sampler, None
+        try:
+            self._take(sampler.drain())
+            self._attach()
+        finally:
+            report = sampler.stop()
+            self._change(sampler=report)
+        _demand_device(report)
+
+    def _edge(self) -> EdgeReading | None:
+        return None if self._sampler is None else self._sampler.edge()
+
+    def _drain(self) -> None:
+        if self._sampler is not None:
+            self._take(self._sampler.drain())
+            if any(sample.status == "lost" for sample in self._recent):
+                self._end_sampling()
+
+    def _take(self, samples: Sequence[TelemetrySample]) -> None:
+        self._recent.extend(samples)
+        self._change(telemetry=(*self._evidence.telemetry, *samples))
+        self._observer.telemetry(samples)
+
+    def _attach(self) -> None:
+        """Give the slices that wait what was sampled within them, and hand them over."""
+        self._drain()
+        slices = [seen_within(piece, self._recent) for piece in self._pending]
+        self._pending = []
+        # The last samples stay: a value is about the time since the one before it.
+        self._recent = self._recent[-_KEPT_SAMPLES:]
+        self._change(slices=(*self._evidence.slices, *slices))
+        self._observer.slices(slices)
+
+    # --- the device ---------------------------------------------------------------------------------------------------
+
+    def _know_the_device(self) -> None:
+        """What a step's figures are shares of. A device that cannot do a product breaks the subjects too, and more
+        plainly: then these figures stay unmeasured."""
+        self._note("measuring the device's matrix rate")
+        try:
+            figures = self._bench.device_figures(self._plan)
+        except BenchTrouble:
+            return
+        blocks = None if figures.multiprocessors is None else largest_grid(self._plan) / figures.multiprocessors
+        self._change(matrix_peak_flops_per_s=figures.matrix_peak_flops_per_s, fill_blocks_per_sm=blocks)
+
+    # --- progress -----------------------------------------------------------------------------------------------------
+
+    def _estimate(self, kind: SessionKind, block: int) -> str:
+        blocks = self._evidence.planned_blocks[kind]
+        words = f"{session_words(kind)}; block {block + 1} of {blocks}"
+        if not self._session_slices:
+            return words
+        each_s = (self._clock.monotonic() - self._session_began) / self._session_slices
+        left_s = each_s * (4 * blocks - self._session_slices)
+        return f"{words}, about {math.ceil(left_s)} s left in this session"
+
+    def _note(self, message: str) -> None:
+        planned = self._evidence.planned_blocks
+        awaited = {"a_a", "sampler", "comparison", *planned}
+        if self._evidence.sampler is not None:
+            awaited -= {"sampler"} - set(planned)
+        total = sum(4 * planned.get(kind, self._plan.performance.blocks) for kind in awaited)
+        self._tell(message, self._done, total)
+
+    def _tell(self, message: str, done: int, total: int) -> None:
+        self._told = (message, done, total)
+        self._observer.progress(PHASE, done, total, message)
+
+    def _change(self, **fields: object) -> None:
+        self._evidence = replace(self._evidence, **fields)  # type: ignore[arg-type]
+
+
+class _BrokenError(Exception):
+    """Carries a role's trouble out of a session."""
+
+    def __init__(self, trouble: TimingTrouble) -> None:
+        self.trouble = trouble
+        super().__init__(trouble.message)
+
+
+_KEPT_SAMPLES = 64
+"""Several of every field."""
+
+
+@contextmanager
+def _blaming(role: Role, where: str) -> Iterator[None]:
+    try:
+        yield
+    except BenchTrouble as trouble:
+        raise _BrokenError(TimingTrouble(role, where, str(trouble), trouble.reason)) from trouble
+
+
+def _demand_device(report: SamplerReport) -> None:
+    if report.lost_reason is not None:
+        raise RunFailed("gpu_lost", f"the device was lost while it was watched: {report.lost_reason}")
+
+
+def steps_of_slice(slice_seconds: float, step_ms: float) -> int:
+    """Enough steps for the slice's busy time, and at least as many as a median needs."""
+    least = MIN_SHORT_STEPS if step_ms < SHORT_STEP_MS else MIN_STEPS
+    return min(max(math.ceil(slice_seconds * 1e3 / step_ms), least), MAX_STEPS)
+
+
+def largest_grid(plan: Plan) -> int:
+    """Thread blocks of the plan's product that has the most of them, by the reference's launch geometry.
+
+    The products of a step for a layer of (K, N) and a batch of B: (B, N) forward, (K, N) and (B, K) backward.
+    """
+    rows, widths = plan.training.batch_size, plan.layer_sizes()
+    shapes = [(rows, width) for width in widths] + list(itertools.pairwise(widths))
+    return max(map(_grid, shapes))
+
+
+def _grid(shape: tuple[int, int]) -> int:
+    blocks = [math.ceil(shape[0] / block[0]) * math.ceil(shape[1] / block[1]) for block in _GEOMETRIES]
+    return blocks[0] if blocks[0] >= FEW_BLOCKS else blocks[1]
+
+
+_GEOMETRIES = (MATRIX_BLOCK, SMALL_MATRIX_BLOCK)
