@@ -27,6 +27,8 @@ UNIT = "% kernel-resident time"
 LABEL = "kernel-resident time"
 RESOLUTION = 1.0
 """NVML gives whole percents; a difference below one is none."""
+ROUNDING = 1e-9
+"""Of a weighted mean, percent: one of nothing but 80s is not below 80."""
 COVERED = 0.5
 """Of a role's slices, that must have a figure of utilization."""
 
@@ -104,13 +106,14 @@ def _unfilled(evidence: PerformanceEvidence, policy: Policy) -> str | None:
 
 def _judge_floor(name: str, found: Residency, blocks: Sequence[Block], policy: Policy) -> CheckResult:
     floor, value = policy.utilization_floor_pct, found.candidate
+    enough = floor - ROUNDING
     both = f"{LABEL} {value:.1f} %, the reference's {found.reference:.1f} %"
-    if value >= floor:
+    if value >= enough:
         return CheckResult(name, "pass", f"{both}; at least {floor:g} %", value=value)
-    if found.reference >= floor:
+    if found.reference >= enough:
         return CheckResult(name, "fail", f"{both}: below {floor:g} %, which the reference reaches", value=value)
     below = f"{both}: the reference is itself below {floor:g} % on this plan"
-    if found.drop <= RESOLUTION:
+    if found.drop <= RESOLUTION + ROUNDING:
         return CheckResult(name, "pass", f"{below}, and the candidate is no lower", value=value)
     if found.difference is not None and found.difference[2] < 0:
         return CheckResult(name, "fail", f"{below}, and the candidate is {found.drop:.1f} points lower", value=value)
@@ -122,7 +125,7 @@ def _judge_not_reduced(name: str, found: Residency, blocks: Sequence[Block], pol
     value = found.candidate - found.reference
     both = f"{LABEL} {found.candidate:.1f} %, the reference's {found.reference:.1f} %"
     allowed = policy.utilization_drop_points
-    if found.drop <= allowed:
+    if found.drop <= allowed + ROUNDING:
         return CheckResult(name, "pass", f"{both}: not more than {allowed:g} points lower", value=value)
     faster = _log_busy_ratio(blocks, policy.timing_alpha)
     if faster is not None and faster[2] < 0:

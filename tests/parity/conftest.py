@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from service.parity.plan import FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
+from service.parity.measurements import (
+    AllocationEvent,
+    EdgeReading,
+    MemoryEvidence,
+    MemorySample,
+    MemoryTrace,
+    PerformanceEvidence,
+    Role,
+    SamplerReport,
+    SessionKind,
+    Slice,
+)
+from service.parity.plan import (
+    PHASES,
+    FreeRunningSpec,
+    MemorySpec,
+    ModelSpec,
+    PerformanceSpec,
+    Plan,
+    SynchronizedSpec,
+    TrainingSpec,
+)
 from service.parity.record import (
     CHECKPOINT_FORMATS,
     SIDES,
@@ -31,6 +54,7 @@ from service.parity.record import (
     SynchronizedEvidence,
     TapDiff,
 )
+from service.parity.timing import ORDERS
 
 PLAN = Plan(
     model=ModelSpec(vector_length=8, hidden_layers=1, bottleneck=4),
@@ -38,6 +62,13 @@ PLAN = Plan(
     synchronized=SynchronizedSpec(steps=10, every=5),
     free_running=FreeRunningSpec(band_runs=2, band_steps=20, weights_every=10),
     device="cpu",
+)
+GPU_PLAN = replace(
+    PLAN,
+    device="cuda:0",
+    phases=PHASES,
+    performance=PerformanceSpec(blocks=12, slice_seconds=1.0, process_pairs=3),
+    memory=MemorySpec(steps=40),
 )
 TAPS = ("forward.layer0.output", "loss.value", "backward.layer0.weight_grad", "update.layer0.weight")
 SIGN_TAPS = TAPS[:1]
@@ -182,6 +213,134 @@ def passing() -> RunRecord:
         learning=learning(),
         checkpoint=checkpoint(),
     )
+
+
+STEP_MS = 0.5
+SAMPLER = SamplerReport("nvml", "cuda:0", "NVIDIA H100 80GB HBM3", "GPU-1", wall_s=100.0, cpu_s=0.3, reads=1000)
+
+
+def edge(at_s: float, joules: float) -> EdgeReading:
+    counters = {"energy_j": joules, "thermal_throttle_s": 0.0, "power_brake_s": 0.0, "power_cap_s": at_s / 10}
+    return EdgeReading(at_s, counters, foreign_processes=0)
+
+
+def timed_session(
+    kind: SessionKind, ratio: float = 1.0, spread: float = 0.004, blocks: int = 12, seed: int = 0, pairs: int = 3
+) -> tuple[Slice, ...]:
+    """A watched session in which the candidate's place takes `ratio` times as long, blocks differing by `spread`.
+
+    The spread is of the blocks' values: a slice's own is as large, since a value is a difference of two means of two.
+    """
+    noise = np.random.default_rng(seed).normal(0.0, spread, (blocks, 4))
+    slices = []
+    for block, position in itertools.product(range(blocks), range(4)):
+        role = ORDERS[block % 2][position]
+        step_ms = STEP_MS * math.exp(noise[block, position]) * (ratio if role == "candidate" else 1.0)
+        steps, began = 2000, 10.0 + 2.0 * (4 * block + position)
+        busy = steps * step_ms / 1e3
+        slices.append(
+            Slice(
+                session=kind,
+                pair=block * pairs // blocks,
+                block=block,
+                position=position,
+                role=role,
+                steps=steps,
+                median_step_ms=step_ms,
+                mean_step_ms=step_ms,
+                steps_busy_s=busy,
+                started_s=began,
+                ended_s=began + busy * 1.01,
+                before=edge(began, 300.0 * began),
+                after=edge(began + busy * 1.01, 300.0 * (began + busy * 1.01)),
+                sm_clock_mhz=1980.0,
+                kernel_resident_pct=90.0,
+                activity={"sm_active_pct": 12.0, "power_w": 300.0},
+            )
+        )
+    return tuple(slices)
+
+
+def performance(*sessions: tuple[Slice, ...], **fields: Any) -> PerformanceEvidence:
+    """Evidence of complete sessions; of the reference against itself and the sampler where none are given."""
+    made = sessions or (timed_session("a_a", seed=1), timed_session("sampler", seed=2), timed_session("comparison"))
+    known: dict[str, Any] = {
+        "clock": "cuda events",
+        "order_seed": 0,
+        "slices": tuple(piece for session in made for piece in session),
+        "planned_blocks": {session[0].session: len(session) // 4 for session in made if session},
+        "step_flops": {"reference": 10**9, "candidate": 10**9},
+        "matrix_peak_flops_per_s": 5e13,
+        "fill_blocks_per_sm": 8.0,
+        "sampler": SAMPLER,
+        "seconds": 100.0,
+    }
+    return PerformanceEvidence(**{**known, **fields})
+
+
+def memory_trace(
+    role: Role,
+    steps: int = GPU_PLAN.memory.steps,
+    setup: Sequence[tuple[str, int]] = (("malloc", 4096), ("malloc", 512), ("free", 512), ("malloc", 4096)),
+    step: Callable[[int], Sequence[tuple[str, int]]] = lambda step: (),
+    used: Callable[[int], int | None] = lambda step: 100 * 2**20,
+    held: Callable[[int], int | None] = lambda step: 128 * 2**20,
+    device: Callable[[int], int | None] = lambda step: 600 * 2**20,
+    peak: int | None = 110 * 2**20,
+    **fields: Any,
+) -> MemoryTrace:
+    """A trace whose allocations and ledgers are functions of the step."""
+    events = [AllocationEvent(-1, operation, size) for operation, size in setup]  # type: ignore[arg-type]
+    events += [AllocationEvent(s, operation, size) for s in range(steps) for operation, size in step(s)]  # type: ignore[arg-type]
+    samples = tuple(MemorySample(s, used(s), held(s), device(s)) for s in range(-1, steps))
+    known: dict[str, Any] = {
+        "source": "cupy memory hook",
+        "baseline_bytes": 0,
+        "peak_bytes": peak,
+        "samples": samples,
+        "events": tuple(events),
+        "context_bytes": 472 * 2**20,
+    }
+    return MemoryTrace(role=role, steps=steps, **{**known, **fields})
+
+
+@pytest.fixture
+def measured(passing: RunRecord) -> RunRecord:
+    """The passing record with the phases of a GPU."""
+    traces = tuple(memory_trace(role) for role in SIDES)
+    return replace(passing, plan=GPU_PLAN, performance=performance(), memory=MemoryEvidence(traces, seconds=5.0))
+
+
+@pytest.fixture
+def session() -> Callable[..., tuple[Slice, ...]]:
+    return timed_session
+
+
+@pytest.fixture
+def perform() -> Callable[..., PerformanceEvidence]:
+    return performance
+
+
+@pytest.fixture
+def trace() -> Callable[..., MemoryTrace]:
+    return memory_trace
+
+
+@pytest.fixture
+def timed(measured: RunRecord) -> Callable[..., RunRecord]:
+    """`timed(*sessions, **fields)`: the measured record with this evidence of performance."""
+    return lambda *sessions, **fields: replace(measured, performance=performance(*sessions, **fields))
+
+
+@pytest.fixture
+def traced(measured: RunRecord) -> Callable[..., RunRecord]:
+    """`traced(reference={…}, candidate={…})`: the measured record with traces made with these arguments."""
+
+    def made(**sides: dict[str, Any]) -> RunRecord:
+        traces = tuple(memory_trace(role, **sides.get(role, {})) for role in SIDES)
+        return replace(measured, memory=MemoryEvidence(traces))
+
+    return made
 
 
 Change = Callable[..., RunRecord]
