@@ -58,12 +58,13 @@ class NumpyDiffer:
         equal = mismatches == 0 and r.dtype == c.dtype
         if equal:
             c64, square_c, dot, square_d = r64, square_r, square_r, 0.0
-            largest, at = 0.0, 0
+            largest, at, relative = 0.0, 0, 0.0
         else:
             np.copyto(c64, c)
             square_c, dot = float(c64 @ c64), float(r64 @ c64)
             np.subtract(r64, c64, out=work)
             square_d, largest, at = _reduce(work)
+            relative = _largest_relative(work, r, c)
         finite = math.isfinite(square_r + square_c)
         error_r = error_c = None
         if finite and o_r is not None:
@@ -86,6 +87,7 @@ class NumpyDiffer:
         t.dot, t.square_d = t.dot + dot, t.square_d + square_d
         t.mismatches += mismatches
         t.note_worst(largest, start + at)
+        t.note_relative(relative)
         t.note_ulps(ulps)
         if o_r is not None and error_r is not None:
             t.reference.add(error_r, r.size, start)
@@ -106,6 +108,16 @@ def _reduce(difference: NDArray[np.float64]) -> Reduced:
     np.abs(difference, out=difference)
     at = int(difference.argmax())
     return square, float(difference[at]), at
+
+
+def _largest_relative(apart: NDArray[np.float64], r: Flat, c: Flat) -> float:
+    """The largest |r - c| / max(|r|, |c|); `apart` is |r - c| and is overwritten. Meaningless for NaN and Inf."""
+    if r.dtype == c.dtype and _has_ulps(r.dtype):
+        sizes = np.maximum(np.abs(r), np.abs(c))
+    else:  # the magnitude of the least integer is none of its dtype
+        sizes = np.maximum(np.abs(r.astype(np.float64)), np.abs(c.astype(np.float64)))
+    np.divide(apart, sizes, out=apart)
+    return max(0.0, float(np.fmax.reduce(apart)))  # 0 / 0, two zeros, is the NaN that fmax passes over
 
 
 @dataclass(slots=True)
@@ -139,11 +151,14 @@ class _Totals:
         self.pairs = self.mismatches = 0
         self.square_r = self.square_c = self.square_d = self.dot = 0.0
         self.largest, self.at, self.max_ulp = -1.0, -1, -1
-        self.scale = 0.0
+        self.relative = self.scale = 0.0
 
     def note_worst(self, value: float, at: int) -> None:
         if value > self.largest:
             self.largest, self.at = value, at
+
+    def note_relative(self, value: float) -> None:
+        self.relative = max(self.relative, value)
 
     def note_ulps(self, ulps: int | None) -> None:
         if ulps is not None:
@@ -172,6 +187,7 @@ class _Totals:
             candidate_error_rms=self.candidate.rms() if has_oc else None,
             candidate_worst_index=_index(self.candidate.at, shape) if has_oc and self.candidate.pairs else None,
             oracle_scale=self.scale if has_or or has_oc else None,
+            max_rel=self.relative if self.pairs else None,
         )
 
 
@@ -187,9 +203,7 @@ def bit_distance(r: Flat, c: Flat) -> tuple[int, int | None]:
     integers and booleans, and where the dtypes differ (then values are compared instead of bits). Meaningless for NaN
     and Inf, which the caller leaves out.
     """
-    if r.dtype != c.dtype:
-        return int(np.count_nonzero(r != c)), None
-    if r.dtype.kind != "f":
+    if r.dtype != c.dtype or not _has_ulps(r.dtype):
         return int(np.count_nonzero(r != c)), None
     integer = np.dtype(f"i{r.dtype.itemsize}")
     bits_r, bits_c = np.ascontiguousarray(r).view(integer), np.ascontiguousarray(c).view(integer)
@@ -208,6 +222,11 @@ def bit_distance(r: Flat, c: Flat) -> tuple[int, int | None]:
     return mismatches, int(apart.max())
 
 
+def _has_ulps(dtype: np.dtype[Any]) -> bool:
+    """Also for bfloat16, which the package ml_dtypes adds to NumPy with a kind of its own."""
+    return dtype.kind == "f" or dtype.name == "bfloat16"
+
+
 def _add_masked(t: _Totals, start: int, r: Flat, c: Flat, o_r: Flat | None, o_c: Flat | None) -> None:
     """The slow path for a chunk that holds NaN, Inf or squares that overflow: count those, compare the rest."""
     r64, c64 = r.astype(np.float64), c.astype(np.float64)
@@ -219,7 +238,9 @@ def _add_masked(t: _Totals, start: int, r: Flat, c: Flat, o_r: Flat | None, o_c:
     both = np.flatnonzero(np.isfinite(r64) & np.isfinite(c64))
     if both.size:
         rr, cc = r64[both], c64[both]
-        square_d, largest, at = _reduce(rr - cc)
+        apart = rr - cc
+        square_d, largest, at = _reduce(apart)
+        t.note_relative(_largest_relative(apart, r[both], c[both]))
         t.pairs += both.size
         t.square_r, t.square_c = t.square_r + float(rr @ rr), t.square_c + float(cc @ cc)
         t.dot, t.square_d = t.dot + float(rr @ cc), t.square_d + square_d

@@ -72,6 +72,8 @@ class DiffStats:
     oracle_scale: float | None = None
     """max |oracle|, the larger of the two oracles where they were conditioned differently; infinite where an oracle
     itself is NaN or Inf."""
+    max_rel: float | None = None
+    """max |r - c| / max(|r|, |c|), at most 2, and 0 for two zeros: how far apart the worst pair is for its size."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import importlib.util
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +18,21 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from service.differs import numpy_differ
+from service.differs.fused_tables import TILE_ELEMENTS
 from service.differs.numpy_differ import CHUNK, NumpyDiffer
 from service.parity.record import DiffStats
 from service.ports import Array, Differ, TapArrays
 
 NAN, INF = np.nan, np.inf
+HAS_BFLOAT16 = importlib.util.find_spec("ml_dtypes") is not None
+NEEDS_BFLOAT16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="needs ml_dtypes")
 Floats = NDArray[Any]
-SIZES = (1, 2, 255, 256, 257, 2047, 2048, 2049, 8191, 8192, 8193, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5)
+SIZES = (
+    *(1, 2, 3, 7, 31, 32, 33, 255, 256, 257, 2047, 2048, 2049, 4095, 4096, 4097, 4098, 4099, 8191, 8192, 8193),
+    *(TILE_ELEMENTS - 1, TILE_ELEMENTS, TILE_ELEMENTS + 1),
+    *(CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5),
+)
+FLOATS = ["float16", pytest.param("bfloat16", marks=NEEDS_BFLOAT16), "float32", "float64"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +41,11 @@ class Bench:
 
     differ: Differ
     put: Callable[[Any], Array]
+    largest: int = 10_000_000
 
     def compare(self, r: Any, c: Any, o_r: Any = None, o_c: Any = None) -> DiffStats:
+        if np.size(r) > self.largest:
+            pytest.skip("too much for an emulated device")
         same = o_r is not None and o_r is o_c
         placed = [None if a is None else self.put(a) for a in (r, c, o_r)]
         oracle_c = placed[2] if same else None if o_c is None else self.put(o_c)
@@ -39,23 +53,35 @@ class Bench:
         return stats
 
 
-@pytest.fixture(scope="module", params=["numpy", pytest.param("cupy", marks=pytest.mark.gpu)])
-def bench(request: pytest.FixtureRequest) -> Bench:
+@pytest.fixture(scope="module", params=["numpy", "emulated", pytest.param("cupy", marks=pytest.mark.gpu)])
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """The differs; `emulated` runs the CUDA kernels thread for thread on the host, where there is a compiler."""
     if request.param == "numpy":
         return Bench(NumpyDiffer(), np.asarray)
+    if request.param == "emulated":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(str(Path(__file__).parent))
+            emulated = importlib.import_module("emulated_differ")
+        if emulated.compiler() is None:
+            pytest.skip("needs g++")
+        return Bench(emulated.EmulatedDiffer(tmp_path_factory.mktemp("emulated")), np.asarray, largest=90_000)
     cupy = pytest.importorskip("cupy")
     from service.differs.cupy_differ import CupyDiffer
 
     return Bench(CupyDiffer("cuda:0"), cupy.asarray)
 
 
+def dtype_of(name: str) -> np.dtype[Any]:
+    return np.dtype(importlib.import_module("ml_dtypes").bfloat16 if name == "bfloat16" else name)
+
+
 def draw(*shape: int, dtype: str = "float32", seed: int = 0) -> Floats:
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype_of(dtype))
 
 
 def ordered(value: np.floating[Any]) -> int:
     """The place of a number among all numbers of its dtype, zero at 0; Python integers, so nothing wraps."""
-    bits = int(value.view(f"u{value.dtype.itemsize}"))
+    bits = int(np.asarray(value).view(f"u{value.dtype.itemsize}"))
     sign = 1 << (8 * value.dtype.itemsize - 1)
     return -(bits & (sign - 1)) if bits & sign else bits
 
@@ -67,8 +93,9 @@ def plain(r: Floats, c: Floats, o_r: Floats | None = None, o_c: Floats | None = 
         both = np.isfinite(a) & np.isfinite(b)
         apart = np.where(both, np.abs(a - b), -1.0)
         x, y = a[both], b[both]
+        larger = np.maximum(np.abs(x), np.abs(y))
         norm = math.sqrt(math.fsum(x * x)) * math.sqrt(math.fsum(y * y))
-        float_pair = r.dtype == c.dtype and r.dtype.kind == "f"
+        float_pair = r.dtype == c.dtype and (r.dtype.kind == "f" or r.dtype.name == "bfloat16")
         bits = f"u{r.dtype.itemsize}"
         differ = r != c if not float_pair else r.view(bits) != c.view(bits)
         errors: dict[str, Any] = {}
@@ -106,6 +133,7 @@ def plain(r: Floats, c: Floats, o_r: Floats | None = None, o_c: Floats | None = 
             else None,
             worst_index=tuple(int(i) for i in np.unravel_index(apart.argmax(), r.shape)) if both.any() else None,
             oracle_scale=max(scales) if len(scales) > 1 else None,
+            max_rel=max([0.0, *(apart[both] / larger)[larger > 0].tolist()]) if both.any() else None,
             **errors,
         )
 
@@ -133,7 +161,7 @@ def check(bench: Bench, r: Any, c: Any, o_r: Any = None, o_c: Any = None) -> Dif
 # --- what is right ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("size", SIZES)
 def test_equal(bench: Bench, size: int, dtype: str) -> None:
     a = draw(size, dtype=dtype)
@@ -211,7 +239,7 @@ def test_nothing_is_kept_from_one_call_to_the_next(bench: Bench) -> None:
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 @pytest.mark.parametrize("sides", [(True, False), (False, True), (True, True)])
 @pytest.mark.parametrize("at", [0, 8191, 8192, 8999])
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_one_that_is_not_finite(bench: Bench, value: float, sides: tuple[bool, bool], at: int, dtype: str) -> None:
     a, b = draw(9000, dtype=dtype), draw(9000, dtype=dtype, seed=1)
     for array, broken in zip((a, b), sides, strict=True):
@@ -371,7 +399,7 @@ def test_unequal_shapes_are_refused_never_broadcast(
 
 # --- units in the last place ------------------------------------------------------------------------------------------
 
-TINY = {"float16": 2.0**-24, "float32": 2.0**-149, "float64": 2.0**-1074}
+TINY = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074}
 ULPS: list[tuple[Any, Any, int]] = [
     (0.0, -0.0, 0),
     (1.0, 1.0, 0),
@@ -385,11 +413,11 @@ ULPS: list[tuple[Any, Any, int]] = [
 ]
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize(("left", "right", "ulps"), ULPS)
 def test_ulps(bench: Bench, dtype: str, left: Any, right: Any, ulps: int) -> None:
-    kind = np.dtype(dtype).type
-    top = np.finfo(kind).max
+    kind = dtype_of(dtype).type
+    top = kind(3.3895313892515355e38) if dtype == "bfloat16" else np.finfo(kind).max
     named = {
         "tiny": kind(TINY[dtype]),
         "-tiny": kind(-TINY[dtype]),
@@ -406,11 +434,17 @@ def test_ulps(bench: Bench, dtype: str, left: Any, right: Any, ulps: int) -> Non
 
 @pytest.mark.parametrize(
     ("dtype", "largest"),
-    [("float16", 2 * 0x7BFF), ("float32", 2 * 0x7F7FFFFF), ("float64", 2 * 0x7FEFFFFFFFFFFFFF)],
+    [
+        ("float16", 2 * 0x7BFF),
+        pytest.param("bfloat16", 2 * 0x7F7F, marks=NEEDS_BFLOAT16),
+        ("float32", 2 * 0x7F7FFFFF),
+        ("float64", 2 * 0x7FEFFFFFFFFFFFFF),
+    ],
 )
 def test_the_largest_distance_does_not_wrap(bench: Bench, dtype: str, largest: int) -> None:
-    top = np.finfo(dtype).max
-    a, b = np.array([top, 1.0], dtype=dtype), np.array([-top, 1.0], dtype=dtype)
+    bits = f"u{dtype_of(dtype).itemsize}"
+    one, top = np.ones(1, dtype_of(dtype)), np.array([largest // 2], bits).view(dtype_of(dtype))
+    a, b = np.concatenate([top, one]), np.concatenate([-top, one])
     assert check(bench, a, b).max_ulp == largest
 
 
@@ -419,13 +453,15 @@ def test_signed_zeros_differ_in_bits_and_in_nothing_else(bench: Bench) -> None:
     assert (found.mismatches, found.max_abs, found.max_ulp) == (5, 0.0, 0)
 
 
-def test_subnormals_are_not_flushed(bench: Bench) -> None:
-    for dtype in ("float16", "float32", "float64"):
-        tiny = TINY[dtype]
-        a, b = np.array([tiny, 2 * tiny, 0], dtype=dtype), np.array([0, -2 * tiny, tiny], dtype=dtype)
-        found = check(bench, a, b, np.zeros(3), np.zeros(3))
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_subnormals_are_not_flushed(bench: Bench, dtype: str) -> None:
+    tiny = TINY[dtype]
+    a, b = np.array([tiny, 2 * tiny, 0], dtype_of(dtype)), np.array([0, -2 * tiny, tiny], dtype_of(dtype))
+    for found in (check(bench, a, b, np.zeros(3), np.zeros(3)), check(bench, a, b, np.zeros(3))):
         assert (found.max_abs, found.max_ulp, found.worst_index) == (4 * tiny, 4, (1,))
-        assert (found.reference_error, found.candidate_error) == (2 * tiny, 2 * tiny)
+        assert found.reference_error == 2 * tiny
+        assert found.candidate_error in (2 * tiny, None)
+        assert found.max_rel == 2.0
 
 
 def test_one_ulp_at_a_large_magnitude_is_seen(bench: Bench) -> None:
@@ -485,6 +521,97 @@ def test_a_transposed_square_is_not_the_same(bench: Bench) -> None:
     a = draw(90, 90)
     found = check(bench, a, np.ascontiguousarray(a.T))
     assert found.mismatches > 7000
+
+
+@pytest.mark.parametrize(("left", "right", "relative"), [
+    ([0.0, 0.0], [0.0, -0.0], 0.0), ([1.0, 4.0], [2.0, 4.0], 0.5), ([-2.0], [1.0], 1.5), ([1.0], [-1.0], 2.0),
+    ([0.0, 1.0], [2.0**-40, 1.0], 1.0), ([100.0, 1.0], [101.0, 1.5], 1 / 3), ([1.0, NAN], [1.25, 7.0], 0.2),
+    ([NAN], [1.0], None),
+])  # fmt: skip
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_largest_relative_difference(
+    bench: Bench, dtype: str, left: list[float], right: list[float], relative: float | None
+) -> None:
+    found = check(bench, np.array(left, dtype), np.array(right, dtype))
+    assert found.max_rel == relative
+    assert check(bench, np.array(right, dtype), np.array(left, dtype)).max_rel == relative
+
+
+def test_relative_difference_of_the_smallest_and_the_largest_numbers(bench: Bench) -> None:
+    """A quotient of subnormal numbers is exact although products of them are not."""
+    tiny = TINY["float64"]
+    for a, b in (([3 * tiny, 10.0], [2 * tiny, 7.0]), ([10.0, 3 * tiny], [7.0, 2 * tiny]), ([1e308], [0.5e308])):
+        check(bench, np.array(a), np.array(b))
+    a = np.random.default_rng(3).integers(1, 40, 5000) * tiny
+    check(bench, a, np.roll(a, 1))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("offset", [1, 2, 3])
+@pytest.mark.parametrize(
+    "sides", [(True, False, False), (False, True, False), (True, True, False), (False, False, True)]
+)
+def test_arrays_that_begin_anywhere(bench: Bench, dtype: str, offset: int, sides: tuple[bool, ...]) -> None:
+    """The same bits as from arrays at their allocation's beginning: the order of summation knows no addresses."""
+    size = 5000
+    a, b, o = draw(size, dtype=dtype), draw(size, dtype=dtype, seed=1), draw(size, dtype="float64", seed=2)
+    moved = [
+        bench.put(np.concatenate([array[:offset], array]))[offset:] if move else bench.put(array)
+        for array, move in zip((a, b, o), sides, strict=True)
+    ]
+    r, c, oracle = moved
+    (found,) = bench.differ.compare([TapArrays(r, c, oracle, oracle)])
+    assert found == bench.compare(a, b, o, o)
+    assert_same(found, plain(a, b, o, o))
+
+
+def test_taps_of_all_kinds_in_one_call_as_one_by_one(bench: Bench) -> None:
+    dtypes = ["float32", "float64", "float16", "int32", "bool", *(["bfloat16"] if HAS_BFLOAT16 else [])]
+    sizes = (0, 1, 3, 257, 4099, 0, 20_000)
+    taps = []
+    for i, (size, dtype) in enumerate((size, dtype) for size in sizes for dtype in dtypes):
+        a, b = draw(size, dtype=dtype, seed=i), draw(size, dtype=dtype, seed=i + 1)
+        o = [bench.put(draw(size, dtype="float64", seed=i + k)) for k in (2, 3)]
+        oracles = ((None, None), (o[0], o[1]), (o[0], o[0]), (o[0], None), (None, o[1]))[i % 5]
+        taps.append(TapArrays(bench.put(a), bench.put(b), *oracles))
+    taps.append(TapArrays(bench.put(draw(9)), bench.put(draw(9, dtype="float64", seed=1))))
+    together = bench.differ.compare(taps)
+    assert together == [stats for tap in taps for stats in bench.differ.compare([tap])]
+    assert together == bench.differ.compare(taps)
+    assert together[::-1] == bench.differ.compare(taps[::-1])
+
+
+def test_broken_elements_everywhere(bench: Bench) -> None:
+    """NaN and Inf among the pairs of one thread, in full and in cut batches, on every side and in the oracles."""
+    rng = np.random.default_rng(0)
+    for size in (9, 4096, 6000):
+        arrays = [
+            draw(size, seed=1),
+            draw(size, seed=2),
+            draw(size, dtype="float64", seed=3),
+            draw(size, dtype="float64"),
+        ]
+        for array in arrays:
+            array[rng.random(size) < 0.1] = rng.choice([NAN, INF, -INF])
+        found = check(bench, *arrays)
+        assert found.oracle_scale == INF
+        check(bench, *arrays[:3], arrays[2])
+        check(bench, *arrays[:3])
+        check(bench, arrays[0], arrays[0].copy(), arrays[2], arrays[2])
+
+
+def test_only_one_pair_is_finite(bench: Bench) -> None:
+    """What stands in for the elements that are left out is never taken for a difference of zero."""
+    for size, at in ((5000, 4999), (5000, 17), (3, 2)):
+        a = np.full(size, NAN, np.float32)
+        a[at] = 1.0
+        found = check(bench, a, a.copy(), np.ones(size), np.full(size, NAN))
+        assert (found.worst_index, found.max_abs, found.reference_error, found.candidate_error) == (
+            (at,),
+            0.0,
+            0.0,
+            None,
+        )
 
 
 # --- laws -------------------------------------------------------------------------------------------------------------
