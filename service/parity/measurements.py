@@ -32,6 +32,7 @@ POLLED_FIELDS = (
 EDGE_FIELDS = (
     "energy_j",
     "thermal_throttle_s", "power_brake_s", "power_cap_s", "sync_boost_s", "board_limit_s",
+    "reliability_limit_s", "below_base_clock_s",
     "pcie_sent_bytes", "pcie_received_bytes",
     "memory_used_bytes", "sm_clock_mhz", "power_w",
     "process_cpu_s", "process_rss_bytes",
@@ -77,6 +78,8 @@ class SamplerReport:
     """Reads that came later than twice their period, or not at all."""
     statuses: Mapping[str, int] = field(default_factory=dict)
     """How many samples had which status."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why a field was not there, or came from elsewhere than usual, by field; `sampler`: what became of its process."""
     lost_reason: str | None = None
     """Set where the device was lost while it was watched: the run ends as failed."""
 
