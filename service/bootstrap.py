@@ -19,22 +19,30 @@ from service.api.catalog import Catalog, DatasetEntry, DeviceEntry, SubjectEntry
 from service.campaigns.spread import usable_cores
 from service.dashboard import pages
 from service.differs.numpy_differ import NumpyDiffer
+from service.engine.batches import prepared_batches
+from service.executors.bench import LocalBench
+from service.executors.bench_child import BenchParts
 from service.executors.local import LocalExecutor
 from service.parity.identity import ENTROPY_BYTES, new_run_id
-from service.parity.plan import Plan
+from service.parity.plan import CPU_PHASES, PHASES, Plan
 from service.parity.policy import Policy
 from service.pipeline import Toolkit, carry_out
-from service.ports import Clock, Differ, Oracle, ProgressListener, RunRow, RunStore, Subject
+from service.ports import Bench, Clock, Differ, Oracle, ProgressListener, RunRow, RunStore, Sampler, Subject
 from service.settings import Settings
 from service.store.connection import make_engine
 from service.store.migrate import current_revision, head_revision, migrate
 from service.store.sql import SqlRunStore
+from service.subjects.allocation_trace import trace_memory
 from service.subjects.datasets import check_dataset, dataset_entries, load_dataset
-from service.subjects.devices import array_module, find_devices, resolve_device
+from service.subjects.device_figures import measure_device
+from service.subjects.devices import array_module, find_devices, release_memory, resolve_device
 from service.subjects.legacy import changed_frozen_files
 from service.subjects.oracle import Float64Oracle
 from service.subjects.registry import check_subjects, registered_subjects
+from service.subjects.step_timer import open_timer
+from service.telemetry.absent import AbsentSampler
 from service.telemetry.environment import describe_environment, package_version
+from service.telemetry.nvml_memory import memory_in_use
 from service.worker import Worker
 
 
@@ -132,6 +140,11 @@ def carry_out_in_child(settings: Settings, run_id: str, listener: ProgressListen
         store.close()
 
 
+def default_phases(device: str) -> tuple[str, ...]:
+    """What a run on that device does unless it is told otherwise; raises `DeviceUnavailable` for one not here."""
+    return CPU_PHASES if resolve_device(device) == "cpu" else PHASES
+
+
 def default_jobs(plan: Plan) -> int:
     """Runs of a campaign at a time: one a core, or one on a GPU, whose memory a second might not fit into."""
     return usable_cores() if resolve_device(plan.device) == "cpu" else 1
@@ -146,6 +159,8 @@ def toolkit() -> Toolkit:
         differ=_differ,
         environment=_environment,
         changed_frozen_files=changed_frozen_files,
+        bench=_bench,
+        sampler=_sampler,
     )
 
 
@@ -166,6 +181,22 @@ def _differ(plan: Plan) -> Differ:
     from service.differs.cupy_differ import CupyDiffer
 
     return CupyDiffer(device)
+
+
+def _bench(plan: Plan) -> Bench:
+    """Fresh processes beside this one, which lets go of the memory that it no longer needs."""
+    release_memory(resolve_device(plan.device))
+    return LocalBench(
+        BenchParts(
+            open_timed=partial(open_timer, prepared_batches),
+            trace_memory=partial(trace_memory, prepared_batches, memory_in_use),
+            device_figures=measure_device,
+        )
+    )
+
+
+def _sampler(plan: Plan) -> Sampler:
+    return AbsentSampler(resolve_device(plan.device), "this version has no sampler")
 
 
 def _environment(plan: Plan) -> Mapping[str, Any]:

@@ -15,10 +15,14 @@ from service.engine.batches import Batches
 from service.engine.checkpoint import CheckpointPhase
 from service.engine.free_running import FreeRunningPhase
 from service.engine.learning import examine
+from service.engine.memory import MemoryPhase
 from service.engine.observer import Observer, SubjectTrouble, attempt
+from service.engine.performance import PerformancePhase
 from service.engine.synchronized import SynchronizedPhase
 from service.parity.checks import judge
 from service.parity.errors import RunCancelled
+from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
+from service.parity.performance import timing_limits
 from service.parity.plan import Plan
 from service.parity.record import (
     SIDES,
@@ -30,8 +34,20 @@ from service.parity.record import (
     SubjectInfo,
     TapDiff,
 )
+from service.parity.timing import DEFAULT_LIMITS, TimingLimits
 from service.parity.verdict import Verdict
-from service.ports import Clock, Dataset, Differ, Oracle, Progress, ProgressListener, RunStore, Subject
+from service.ports import (
+    Bench,
+    Clock,
+    Dataset,
+    Differ,
+    Oracle,
+    Progress,
+    ProgressListener,
+    RunStore,
+    Sampler,
+    Subject,
+)
 
 WRITE_EVERY_S = 1.0
 """Rows and progress reach the store this often: a run's own work comes first."""
@@ -48,13 +64,15 @@ class Toolkit:
     differ: Callable[[Plan], Differ]
     environment: Callable[[Plan], Mapping[str, Any]]
     changed_frozen_files: Callable[[], tuple[str, ...]]
+    bench: Callable[[Plan], Bench]
+    sampler: Callable[[Plan], Sampler]
 
 
 def carry_out(run_id: str, store: RunStore, tools: Toolkit, clock: Clock, listener: ProgressListener) -> Verdict:
     """Carry out the claimed run and finish it; raises `RunCancelled` when asked to stop."""
     run = store.run(run_id)
     recorder = Recorder(run_id, store, clock, listener)
-    dual_run = DualRun(run.plan, tools, recorder, clock)
+    dual_run = DualRun(run.plan, tools, recorder, clock, timing_limits(run.policy))
     try:
         dual_run.execute()
     finally:
@@ -68,14 +86,26 @@ def carry_out(run_id: str, store: RunStore, tools: Toolkit, clock: Clock, listen
 class DualRun:
     """One plan on one reference and one candidate; `record` holds what was observed so far."""
 
-    def __init__(self, plan: Plan, tools: Toolkit, recorder: Observer, clock: Clock) -> None:
+    def __init__(
+        self, plan: Plan, tools: Toolkit, recorder: Observer, clock: Clock, limits: TimingLimits = DEFAULT_LIMITS
+    ) -> None:
         self._plan, self._tools, self._recorder, self._clock = plan, tools, recorder, clock
+        self._limits = limits
         self._ledgers: list[BatchLedger] = []
         self._dataset: Dataset | None = None
         self.record = RunRecord(plan=plan, subjects={}, environment={})
 
     def execute(self) -> None:
-        """Run the plan's phases in order."""
+        """Run the plan's phases in order: those on subjects of this process first, and then, when these have given
+        their memory back, those that measure subjects in fresh processes."""
+        if self._on_own_subjects():
+            if "performance" in self._plan.phases:
+                self._performance()
+            if "memory" in self._plan.phases:
+                self._memory()
+
+    def _on_own_subjects(self) -> bool:
+        """Whether both sides could be built."""
         self._recorder.progress("building", 0, 1, "loading data and building both sides")
         self._dataset = self._tools.dataset(self._plan)
         self.record = replace(self.record, environment=self._tools.environment(self._plan))
@@ -92,13 +122,14 @@ class DualRun:
                 initial = attempt("reference", "building", None, "state", subjects["reference"].state)
             except SubjectTrouble as stop:
                 self.record = replace(self.record, troubles=(*self.record.troubles, stop.trouble))
-                return
+                return False
             if "synchronized" in self._plan.phases:
                 self._synchronized(subjects, initial)
             if "free_running" in self._plan.phases:
                 self._free_running(subjects, initial)
             if "checkpoint" in self._plan.phases:
                 self._checkpoint(subjects, initial)
+        return True
 
     def _build(self, side: Side) -> Subject:
         name = self._plan.reference if side == "reference" else self._plan.candidate
@@ -127,7 +158,8 @@ class DualRun:
 
     def _free_running(self, subjects: Mapping[Side, Subject], initial: Mapping[str, Any]) -> None:
         batches = self._batches("free_running", self._plan.training.steps)
-        phase = FreeRunningPhase(self._plan, subjects, batches, self._recorder, self._clock)
+        differ = self._tools.differ(self._plan) if self._plan.free_running.taps_every else None
+        phase = FreeRunningPhase(self._plan, subjects, batches, self._recorder, self._clock, differ)
         self._note_batches(phase.train(initial))
         assert self._dataset is not None
         self.record = replace(self.record, free_running=phase.evidence())
@@ -150,6 +182,21 @@ class DualRun:
             self._clock,
         )
         self.record = replace(self.record, checkpoint=phase.run(initial))
+
+    def _performance(self) -> None:
+        bench, sampler = self._tools.bench(self._plan), self._tools.sampler(self._plan)
+        phase = PerformancePhase(self._plan, self._limits, bench, sampler, self._recorder, self._clock)
+        try:
+            phase.run()
+        finally:
+            self.record = replace(self.record, performance=phase.evidence())
+
+    def _memory(self) -> None:
+        phase = MemoryPhase(self._plan, self._tools.bench(self._plan), self._recorder, self._clock)
+        try:
+            phase.run()
+        finally:
+            self.record = replace(self.record, memory=phase.evidence())
 
     def _batches(self, phase: str, steps: int) -> Batches:
         assert self._dataset is not None
@@ -177,6 +224,9 @@ class Recorder:
         self._run_id, self._store, self._clock, self._listener = run_id, store, clock, listener
         self._losses: list[StepLosses] = []
         self._diffs: list[TapDiff] = []
+        self._slices: list[Slice] = []
+        self._telemetry: list[TelemetrySample] = []
+        self._allocations: dict[Side, list[AllocationEvent]] = {}
         self._phase = ""
         self._written_at = clock.monotonic()
 
@@ -187,6 +237,18 @@ class Recorder:
     def diffs(self, rows: Sequence[TapDiff]) -> None:
         """Keep rows for the next write."""
         self._diffs.extend(rows)
+
+    def slices(self, rows: Sequence[Slice]) -> None:
+        """Keep rows for the next write."""
+        self._slices.extend(rows)
+
+    def telemetry(self, rows: Sequence[TelemetrySample]) -> None:
+        """Keep rows for the next write."""
+        self._telemetry.extend(rows)
+
+    def allocations(self, role: Side, rows: Sequence[AllocationEvent]) -> None:
+        """Keep a side's rows, all of them, for the next write."""
+        self._allocations[role] = list(rows)
 
     def progress(self, phase: str, done: int, total: int, message: str = "") -> None:
         """Tell the listener and, now and then, the store; raises `RunCancelled` when the run was asked to stop."""
@@ -205,7 +267,16 @@ class Recorder:
         """Write what is buffered."""
         losses, self._losses = self._losses, []
         diffs, self._diffs = self._diffs, []
+        slices, self._slices = self._slices, []
+        telemetry, self._telemetry = self._telemetry, []
+        allocations, self._allocations = self._allocations, {}
         if losses:
             self._store.add_losses(self._run_id, losses)
         if diffs:
             self._store.add_diffs(self._run_id, diffs)
+        if slices:
+            self._store.add_slices(self._run_id, slices)
+        if telemetry:
+            self._store.add_telemetry(self._run_id, telemetry)
+        for role, events in allocations.items():
+            self._store.add_allocations(self._run_id, role, events)

@@ -20,7 +20,8 @@ from typing import Generic, TypeVar
 from threadpoolctl import threadpool_limits
 
 from service.parity.errors import RunCancelled
-from service.parity.record import StepLosses, TapDiff
+from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
+from service.parity.record import Side, StepLosses, TapDiff
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -45,6 +46,12 @@ class Unrecorded:
     def losses(self, rows: Sequence[StepLosses]) -> None: ...
 
     def diffs(self, rows: Sequence[TapDiff]) -> None: ...
+
+    def slices(self, rows: Sequence[Slice]) -> None: ...
+
+    def telemetry(self, rows: Sequence[TelemetrySample]) -> None: ...
+
+    def allocations(self, role: Side, rows: Sequence[AllocationEvent]) -> None: ...
 
     def progress(self, phase: str, done: int, total: int, message: str = "") -> None:
         if _stop is not None and _stop.is_set():

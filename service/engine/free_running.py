@@ -17,8 +17,17 @@ from service.engine.observer import Observer, SubjectTrouble, attempt, load, sta
 from service.engine.perturbation import perturb
 from service.parity.digest import state_digest
 from service.parity.plan import Plan
-from service.parity.record import SIDES, BandMember, BatchLedger, FreeRunningEvidence, Side, StepLosses, Trouble
-from service.ports import Clock, State, Subject
+from service.parity.record import (
+    SIDES,
+    BandMember,
+    BatchLedger,
+    FreeRunningEvidence,
+    Side,
+    StepLosses,
+    TapDiff,
+    Trouble,
+)
+from service.ports import Clock, Differ, State, StepResult, Subject, TapArrays
 
 PHASE = "free_running"
 Turn = list[tuple[int, NDArray[np.float32]]]
@@ -55,6 +64,7 @@ class FreeRunningPhase:
         batches: Batches,
         observer: Observer,
         clock: Clock,
+        differ: Differ | None = None,
     ) -> None:
         self._plan, self._subjects, self._batches = plan, subjects, batches
         self._observer, self._clock = observer, clock
@@ -62,6 +72,8 @@ class FreeRunningPhase:
         self._seconds = 0.0
         self._window = plan.band_window()
         self._weigh_at = frozenset(plan.weight_steps())
+        self._differ = differ
+        self._taps: dict[Side, StepResult] = {}
 
     def train(self, initial_state: State) -> BatchLedger:
         """Train both sides from `initial_state`, the same batches in the same order."""
@@ -115,6 +127,8 @@ class FreeRunningPhase:
             for turn in self._turns():
                 self._take_turn(turn, ledger, pending)
                 last, _ = turn[-1]
+                if self._shows_taps(last):
+                    self._compare_taps(last)
                 if self._weighs(last):
                     self._weigh(last)
                 if len(pending) >= _ROWS_AT_ONCE:
@@ -124,11 +138,11 @@ class FreeRunningPhase:
             self._hand_over(pending)
 
     def _turns(self) -> Iterator[Turn]:
-        """The batches in turns of a few, ended where weights are compared."""
+        """The batches in turns of a few, ended where weights or taps are compared: taps live until the next step."""
         turn: Turn = []
         for step, batch in enumerate(self._batches):
             turn.append((step, batch))
-            if len(turn) * batch.nbytes >= _TURN_BYTES or len(turn) == _TURN_STEPS or self._weighs(step):
+            if len(turn) * batch.nbytes >= _TURN_BYTES or len(turn) == _TURN_STEPS or self._ends_a_turn(step):
                 yield turn
                 turn = []
         if turn:
@@ -142,7 +156,8 @@ class FreeRunningPhase:
         try:
             for side in SIDES:
                 for step, batch in turn:
-                    losses[side].append(self._step(side, step, batch))
+                    take = self._step_with_taps if self._shows_taps(step) else self._step
+                    losses[side].append(take(side, step, batch))
                     ledger.used(side, batch)
                     self._seen.steps[side] += 1
         finally:
@@ -159,6 +174,10 @@ class FreeRunningPhase:
     def _step(self, side: Side, step: int, batch: NDArray[np.float32]) -> float:
         return train(side, PHASE, step, self._subjects[side], batch).loss
 
+    def _step_with_taps(self, side: Side, step: int, batch: NDArray[np.float32]) -> float:
+        self._taps[side] = train(side, PHASE, step, self._subjects[side], batch, taps=True)
+        return self._taps[side].loss
+
     def _load(self, side: Side, state: State) -> None:
         load(side, PHASE, None, self._subjects[side], state)
 
@@ -167,6 +186,27 @@ class FreeRunningPhase:
 
     def _weighs(self, step: int) -> bool:
         return step in self._weigh_at
+
+    def _shows_taps(self, step: int) -> bool:
+        every = self._plan.free_running.taps_every
+        return self._differ is not None and every > 0 and step % every == 0
+
+    def _ends_a_turn(self, step: int) -> bool:
+        return self._weighs(step) or self._shows_taps(step)
+
+    def _compare_taps(self, step: int) -> None:
+        """Both sides' taps of this step against one another, to be looked at: what only one side has, or in another
+        shape, is the synchronized phase's matter."""
+        assert self._differ is not None
+        reference, candidate = (self._taps.pop(side).taps for side in SIDES)
+        both = [name for name, array in reference.items() if getattr(candidate.get(name), "shape", None) == array.shape]
+        pairs = [TapArrays(reference[name], candidate[name]) for name in both]
+        self._observer.diffs(
+            [
+                TapDiff(PHASE, step, position, name, tuple(reference[name].shape), str(reference[name].dtype), stats)
+                for position, (name, stats) in enumerate(zip(both, self._differ.compare(pairs), strict=True))
+            ]
+        )
 
     def _weigh(self, step: int) -> None:
         reference = attempt("reference", PHASE, step, "state", self._subjects["reference"].state)

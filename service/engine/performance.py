@@ -30,7 +30,15 @@ from service.parity.measurements import (
     TimingTrouble,
 )
 from service.parity.plan import Plan
-from service.parity.timing import ORDERS, ROLES, SELF_SESSIONS, blocks_of_session, next_session, session_words
+from service.parity.timing import (
+    ORDERS,
+    ROLES,
+    SELF_SESSIONS,
+    TimingLimits,
+    blocks_of_session,
+    next_session,
+    session_words,
+)
 from service.ports import Bench, BenchProcess, Clock, Sampler
 
 PHASE = "performance"
@@ -63,8 +71,16 @@ class _Place:
 class PerformancePhase:
     """Runs the phase once; `evidence()` holds what was recorded so far, also after an error."""
 
-    def __init__(self, plan: Plan, bench: Bench, sampler: Sampler, observer: Observer, clock: Clock) -> None:
-        self._plan, self._bench, self._observer, self._clock = plan, bench, observer, clock
+    def __init__(
+        self,
+        plan: Plan,
+        limits: TimingLimits,
+        bench: Bench,
+        sampler: Sampler,
+        observer: Observer,
+        clock: Clock,
+    ) -> None:
+        self._plan, self._limits, self._bench, self._observer, self._clock = plan, limits, bench, observer, clock
         self._sampler: Sampler | None = sampler
         self._evidence = PerformanceEvidence(clock="", order_seed=plan.seed)
         self._pending: list[Slice] = []
@@ -87,7 +103,7 @@ class PerformancePhase:
             self._begin_sampling()
             self._know_the_device()
             while not self._evidence.troubles:
-                kind = next_session(self._evidence, self._plan)
+                kind = next_session(self._evidence, self._plan, self._limits)
                 if kind is None:
                     break
                 self._session(kind)

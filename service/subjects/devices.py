@@ -64,3 +64,9 @@ def array_module(device: str) -> Any:
     cupy = importlib.import_module("cupy")
     cupy.cuda.Device(int(device.removeprefix("cuda:"))).use()
     return cupy
+
+
+def release_memory(device: str) -> None:
+    """Give the driver back what this process's pool holds and nobody uses."""
+    if device != "cpu":
+        array_module(device).get_default_memory_pool().free_all_blocks()

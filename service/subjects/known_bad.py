@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from service.subjects import planted_burdens as burdens
 from service.subjects import planted_changes as planted
 from service.subjects.variant_subject import Moment, Variant
 
@@ -117,11 +118,23 @@ def _wrong_checkpoints() -> Iterator[Variant]:
 
 
 def _slow_or_large() -> Iterator[Variant]:
+    """The frozen reference itself, with a burden in every step."""
+    yield Variant("timing-slow-3", "every step takes 3 % longer, which is within the margin", True,
+                  needs="performance", burden=burdens.stretched(0.03))  # fmt: skip
+    yield Variant("timing-slow-8", "every step takes 8 % longer", caught_by="performance.step_time",
+                  needs="performance", burden=burdens.stretched(0.08))  # fmt: skip
     yield Variant("bad-slow", "about a tenth more work in every step", caught_by="performance.step_time",
-                  needs="performance", slow=True)  # fmt: skip
-    yield Variant("bad-leak", "keeps the outputs of every step", caught_by="memory.leak", needs="memory", leaking=True)
-    yield Variant("bad-extra-memory", "eight copies of the weights for a moment", caught_by="memory.peak",
-                  needs="memory", scratch=True)  # fmt: skip
+                  needs="performance", burden=burdens.MoreWork)  # fmt: skip
+    yield Variant("bad-idle-gap", "sleeps between steps", caught_by="utilization.not_reduced", needs="performance",
+                  burden=burdens.Pause)  # fmt: skip
+    yield Variant("bad-leak", "keeps a copy of every batch", caught_by="memory.leak", needs="memory",
+                  burden=burdens.Leak)  # fmt: skip
+    yield Variant("bad-pool", "frees a block in every step that is larger than all before", caught_by="memory.leak",
+                  needs="memory", burden=burdens.GrowingPool)  # fmt: skip
+    yield Variant("bad-extra-memory", "a quarter more memory, and 32 MiB, for a moment", caught_by="memory.peak",
+                  needs="memory", burden=burdens.Scratch)  # fmt: skip
+    yield Variant("bad-extra-allocation", "64 KiB for a moment in every step", caught_by="memory.pattern",
+                  needs="memory", burden=burdens.SmallAllocation)  # fmt: skip
 
 
 VARIANTS: Mapping[str, Variant] = {

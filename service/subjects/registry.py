@@ -10,6 +10,7 @@ from service.parity.errors import Problem, UnknownName
 from service.parity.plan import Plan
 from service.ports import Subject
 from service.subjects.basemodel import BaseModelSubject
+from service.subjects.burdened_subject import BurdenedSubject
 from service.subjects.known_bad import VARIANTS
 from service.subjects.legacy import LegacySubject
 from service.subjects.variant_subject import VariantSubject
@@ -54,4 +55,7 @@ def check_subjects(plan: Plan) -> None:
 
 
 def _build_variant(name: str, plan: Plan) -> Subject:
-    return VariantSubject(plan, VARIANTS[name])
+    variant = VARIANTS[name]
+    if variant.burden is not None:
+        return BurdenedSubject(plan, name, variant.burden)
+    return VariantSubject(plan, variant)

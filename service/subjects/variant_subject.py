@@ -23,16 +23,12 @@ from service.subjects import planted_changes as planted
 from service.subjects.checkpoint_files import metadata_of, save_state
 from service.subjects.description import describe
 from service.subjects.devices import array_module, resolve_device
+from service.subjects.planted_burdens import MakeBurden
 
 HISTORICAL_DECAY = 0.0001
 """The broken legacy step multiplied every weight and bias by 1 minus this, and did nothing else."""
 
 STRICT = "numerics.synchronized"
-
-EXTRA_ROWS = 0.3
-"""Of the forward pass, which is a third of a step's work: a tenth of the step."""
-
-SCRATCH_COPIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ class Variant:
     caught_by: str = STRICT
     """The check that must fail; for a harmless variant none may."""
     needs: str = ""
-    """The phase that would catch it, where this version does not carry that phase out."""
+    """The phase whose check it is, where that is not one of a run on a CPU."""
 
     product: planted.Product = planted.blas_product
     bias_sum: planted.Change = planted.library_sum
@@ -104,9 +100,8 @@ class Variant:
     reads_parameters: bool = True
     loads_files: bool = True
 
-    slow: bool = False
-    leaking: bool = False
-    scratch: bool = False
+    burden: MakeBurden | None = None
+    """What is done beside the step, which is then the frozen reference's own (`burdened_subject`)."""
 
 
 SOURCES: Mapping[str, str] = {
@@ -137,7 +132,6 @@ class VariantSubject:
         self._moment = Moment(0, 0, False, plan.band_window())
         self._previous_batch: Array = None
         self._previous_input: Array = None
-        self._leaked: list[Array] = []
 
     def info(self) -> SubjectInfo:
         modules = (sys.modules[__name__], planted)
@@ -188,7 +182,7 @@ class VariantSubject:
         self._update(named)
         for i in range(self._layers):
             named[f"update.layer{i}.weight"], named[f"update.layer{i}.bias"] = self._weights[i], self._biases[i]
-        self._afterwards(batch, x, output)
+        self._afterwards(batch)
         return StepResult(loss, variant.taps(self._xp, named) if taps else {})
 
     def forward(self, batch: NDArray[np.float32]) -> Array:
@@ -210,7 +204,7 @@ class VariantSubject:
         return metadata if self._variant.reads_parameters else replace(metadata, parameters={})
 
     def close(self) -> None:
-        self._weights, self._biases, self._leaked = [], [], []
+        self._weights, self._biases = [], []
         self._previous_batch = self._previous_input = None
 
     def _taken(self, batch: NDArray[np.float32]) -> Array:
@@ -288,7 +282,7 @@ class VariantSubject:
         factor = variant.learning_rate_factor if variant.factor_when(self._moment) else 1.0
         return parameter * np.float32(1 - variant.weight_decay) - np.float32(training.learning_rate * factor) * clipped
 
-    def _afterwards(self, batch: NDArray[np.float32], x: Array, output: Array) -> None:
+    def _afterwards(self, batch: NDArray[np.float32]) -> None:
         """What a step leaves behind it, the count of steps and whatever else was planted."""
         variant, moment = self._variant, self._moment
         if variant.hidden_decay:
@@ -298,12 +292,6 @@ class VariantSubject:
         if variant.written_batch:
             batch.setflags(write=True)
             batch[0] = 0
-        if variant.slow:
-            self._forward(x[: round(EXTRA_ROWS * len(batch))])
-        if variant.leaking:
-            self._leaked.append(output.copy())
-        if variant.scratch:
-            del [[weight.copy() for weight in self._weights for _ in range(SCRATCH_COPIES)]][0]
         self._moment = replace(moment, steps=moment.steps + 1, since_load=moment.since_load + 1)
 
     def _laid_out(self, array: Array) -> Array:
