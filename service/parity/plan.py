@@ -244,7 +244,9 @@ def _problems(plan: Plan) -> Iterator[Problem]:
     yield from _whole("performance.process_pairs", plan.performance.process_pairs, 1, MAX_BLOCKS)
     yield from _positive("performance.slice_seconds", plan.performance.slice_seconds)
     if _is_number(plan.performance.slice_seconds) and plan.performance.slice_seconds > MAX_SLICE_SECONDS:
-        yield Problem("performance.slice_seconds", f"is {plan.performance.slice_seconds!r}; at most {MAX_SLICE_SECONDS}")
+        yield Problem(
+            "performance.slice_seconds", f"is {plan.performance.slice_seconds!r}; at most {MAX_SLICE_SECONDS}"
+        )
     yield from _whole("memory.steps", plan.memory.steps, MIN_MEMORY_STEPS, MAX_CHECKPOINT_STEPS)
     if plan.synchronized.witness not in WITNESSES:
         message = f"is {plan.synchronized.witness!r}; choose from {', '.join(WITNESSES)}"
