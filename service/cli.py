@@ -34,7 +34,17 @@ from service.parity.errors import (
     SchemaMismatch,
     StoreUnavailable,
 )
-from service.parity.plan import CheckpointSpec, FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
+from service.parity.plan import (
+    PHASES,
+    CheckpointSpec,
+    FreeRunningSpec,
+    MemorySpec,
+    ModelSpec,
+    PerformanceSpec,
+    Plan,
+    SynchronizedSpec,
+    TrainingSpec,
+)
 from service.policy_files import read_policy
 from service.ports import Progress, ProgressListener, RunRow, RunStore
 from service.settings import Settings, read_settings
@@ -86,7 +96,9 @@ def run(
     alpha: Annotated[float, typer.Option(help="LeakyReLU's slope below zero.")] = DEFAULT.model.alpha,
     seed: Annotated[int, typer.Option(help="Decides weights, batches and perturbations.")] = DEFAULT.seed,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = DEFAULT.device,
-    phases: Annotated[str, typer.Option(help="Comma-separated.")] = ",".join(DEFAULT.phases),
+    phases: Annotated[
+        str | None, typer.Option(help="Comma-separated; unless set, every one on a GPU, on a CPU those of numbers.")
+    ] = None,
     sync_steps: Annotated[int, typer.Option(help="Steps of the synchronized phase.")] = DEFAULT.synchronized.steps,
     sync_every: Annotated[int, typer.Option(help="Compare one step in this many.")] = DEFAULT.synchronized.every,
     witness: Annotated[
@@ -97,12 +109,23 @@ def run(
     weights_every: Annotated[int, typer.Option(help="Weigh the band every so many steps.")] = (
         DEFAULT.free_running.weights_every
     ),
+    taps_every: Annotated[
+        int, typer.Option(help="Compare taps of the free-running sides every so many steps; 0: never.")
+    ] = DEFAULT.free_running.taps_every,
     checkpoint_before: Annotated[
         int, typer.Option(help="Steps before a checkpoint.")
     ] = DEFAULT.checkpoint.steps_before,
     checkpoint_after: Annotated[
         int, typer.Option(help="Steps trained on from a checkpoint.")
     ] = DEFAULT.checkpoint.steps_after,
+    blocks: Annotated[int, typer.Option(help="Blocks of four timed slices.")] = DEFAULT.performance.blocks,
+    slice_seconds: Annotated[
+        float, typer.Option(help="Busy seconds of a timed slice.")
+    ] = DEFAULT.performance.slice_seconds,
+    process_pairs: Annotated[
+        int, typer.Option(help="Pairs of fresh processes to spread the blocks over.")
+    ] = DEFAULT.performance.process_pairs,
+    memory_steps: Annotated[int, typer.Option(help="Steps whose allocations are traced.")] = DEFAULT.memory.steps,
     policy: Annotated[
         str, typer.Option(help="What is demanded: default, strict, numerics, or a file: my.toml.")
     ] = "default",
@@ -124,9 +147,11 @@ def run(
             model=ModelSpec(vector_length, hidden_layers, bottleneck, alpha),
             training=TrainingSpec(steps, batch_size, learning_rate, clip),
             synchronized=SynchronizedSpec(sync_steps, sync_every, witness),
-            free_running=FreeRunningSpec(band_runs, band_steps, weights_every),
+            free_running=FreeRunningSpec(band_runs, band_steps, weights_every, taps_every),
             checkpoint=CheckpointSpec(checkpoint_before, checkpoint_after),
-            phases=tuple(part.strip() for part in phases.split(",") if part.strip()),
+            performance=PerformanceSpec(blocks, slice_seconds, process_pairs),
+            memory=MemorySpec(memory_steps),
+            phases=bootstrap.default_phases(device) if phases is None else _listed(phases),
             seed=seed,
             device=device,
         )
@@ -140,6 +165,10 @@ def run(
             executor = bootstrap.make_executor(settings, store, clock)
             _execute(lambda listen: executor.execute(row.id, listen), row.id, silent=as_json or quiet)
             raise typer.Exit(_show(store, settings, row.id, as_json=as_json, quiet=quiet))
+
+
+def _listed(names: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in names.split(",") if part.strip())
 
 
 @app.command()
@@ -217,6 +246,9 @@ def selftest(
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; one a core, or one on a GPU, unless set.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = DEFAULT.device,
+    performance: Annotated[
+        bool, typer.Option("--performance", help="Faults of time too: minutes each, on a machine that is idle else.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the result, as JSON.")] = False,
 ) -> None:
     """Run the gate on candidates with planted faults: each must be caught by its check, nothing harmless may fail.
@@ -227,7 +259,8 @@ def selftest(
     from service.campaigns import selftest as campaign
 
     with _told_errors():
-        plan = bootstrap.check_plan(replace(campaign.PLAN, seed=seed, device=device))
+        phases = PHASES if performance else campaign.PLAN.phases
+        plan = bootstrap.check_plan(replace(campaign.PLAN, seed=seed, device=device, phases=phases))
         cases = campaign.select_cases(only or ())
         jobs = bootstrap.default_jobs(plan) if jobs is None else jobs
         coming = campaign.selftest(plan, cases, bootstrap.toolkit, bootstrap.SystemClock(), jobs)
@@ -310,13 +343,14 @@ def doctor(database: DatabaseOption = None) -> None:
 
 def _gate(outputs: Outputs, config: Path, server: str | None, settings: Settings, quiet: bool) -> int:
     """Carry the file's cases out here or on the server, write the outputs, and return the exit code."""
+    from service import bootstrap
     from service.gate.file import read_cases
     from service.gate.loop import run_gate
     from service.gate.terminal import TerminalWatcher, print_result
     from service.reports.cases import counted
 
     outputs.prepare(config)
-    cases = read_cases(config, read_policy)
+    cases = read_cases(config, read_policy, None if server else bootstrap.default_phases)
     bar, follow = _live(silent=quiet)
     watcher = TerminalWatcher(Console(stderr=True, highlight=False, quiet=True) if quiet else errors, follow)
     with _case_runner(cases, server, settings) as runner, bar:
@@ -383,7 +417,8 @@ def _live(silent: bool) -> tuple[ProgressBar, Callable[[], ProgressListener]]:
             bar.remove_task(task)
 
         def listen(progress: Progress) -> None:
-            key = f"{progress.phase}{progress.message}"
+            # What follows a semicolon changes as the part of the phase goes on.
+            key = f"{progress.phase}{progress.message.partition(';')[0]}"
             if key not in tasks:
                 for task in tasks.values():
                     bar.stop_task(task)

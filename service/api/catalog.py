@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from service.parity.errors import Problem
-from service.parity.plan import Plan
+from service.parity.plan import CPU_PHASES, PHASES, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,11 @@ class Catalog:
     subjects: tuple[SubjectEntry, ...]
     datasets: tuple[DatasetEntry, ...]
     devices: tuple[DeviceEntry, ...]
+
+    def default_phases(self, device: str) -> tuple[str, ...]:
+        """What a plan for the device does that does not name its phases: on a CPU, step times and memory say little."""
+        on_gpu = any(entry.name.startswith("cuda") for entry in self.devices) if device == "auto" else device != "cpu"
+        return PHASES if on_gpu else CPU_PHASES
 
     def unknown_names(self, plan: Plan) -> Iterator[Problem]:
         """One problem for each name of the plan that is not offered here."""

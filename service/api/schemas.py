@@ -7,12 +7,21 @@ string "NaN", since JSON has no number for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from service.parity.plan import CheckpointSpec, FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
+from service.parity.plan import (
+    CheckpointSpec,
+    FreeRunningSpec,
+    MemorySpec,
+    ModelSpec,
+    PerformanceSpec,
+    Plan,
+    SynchronizedSpec,
+    TrainingSpec,
+)
 from service.parity.policy import Policy
 from service.parity.record import StepLosses, TapDiff
 from service.parity.verdict import CheckResult
@@ -28,7 +37,7 @@ Number = Annotated[float, Field(ge=-1e300, le=1e300)]
 
 _PLAN = Plan()
 _MODEL, _TRAINING, _SYNCHRONIZED, _FREE_RUNNING = ModelSpec(), TrainingSpec(), SynchronizedSpec(), FreeRunningSpec()
-_CHECKPOINT = CheckpointSpec()
+_CHECKPOINT, _PERFORMANCE, _MEMORY = CheckpointSpec(), PerformanceSpec(), MemorySpec()
 
 
 class _Strict(BaseModel):
@@ -67,6 +76,7 @@ class FreeRunningIn(_Strict):
     band_runs: Whole = _FREE_RUNNING.band_runs
     band_steps: Whole = _FREE_RUNNING.band_steps
     weights_every: Whole = _FREE_RUNNING.weights_every
+    taps_every: Whole = _FREE_RUNNING.taps_every
 
 
 class CheckpointIn(_Strict):
@@ -74,6 +84,20 @@ class CheckpointIn(_Strict):
 
     steps_before: Whole = _CHECKPOINT.steps_before
     steps_after: Whole = _CHECKPOINT.steps_after
+
+
+class PerformanceIn(_Strict):
+    """The performance phase: blocks of four slices, the busy seconds of a slice, pairs of fresh processes."""
+
+    blocks: Whole = _PERFORMANCE.blocks
+    slice_seconds: Number = _PERFORMANCE.slice_seconds
+    process_pairs: Whole = _PERFORMANCE.process_pairs
+
+
+class MemoryIn(_Strict):
+    """The memory phase: steps over which allocations are traced."""
+
+    steps: Whole = _MEMORY.steps
 
 
 class PlanIn(_Strict):
@@ -87,12 +111,16 @@ class PlanIn(_Strict):
     synchronized: SynchronizedIn = SynchronizedIn()
     free_running: FreeRunningIn = FreeRunningIn()
     checkpoint: CheckpointIn = CheckpointIn()
-    phases: Annotated[list[Name], Field(max_length=20)] = list(_PLAN.phases)
+    performance: PerformanceIn = PerformanceIn()
+    memory: MemoryIn = MemoryIn()
+    phases: Annotated[
+        list[Name] | None, Field(max_length=20, description="Left out: every phase that says something on the device.")
+    ] = None
     seed: Whole = _PLAN.seed
     device: Name = _PLAN.device
 
-    def to_plan(self) -> Plan:
-        """The core's plan, not validated yet."""
+    def to_plan(self, default_phases: Callable[[str], tuple[str, ...]]) -> Plan:
+        """The core's plan, not validated yet; `default_phases` are those of a device."""
         return Plan(
             reference=self.reference,
             candidate=self.candidate,
@@ -102,7 +130,9 @@ class PlanIn(_Strict):
             synchronized=SynchronizedSpec(**self.synchronized.model_dump()),
             free_running=FreeRunningSpec(**self.free_running.model_dump()),
             checkpoint=CheckpointSpec(**self.checkpoint.model_dump()),
-            phases=tuple(self.phases),
+            performance=PerformanceSpec(**self.performance.model_dump()),
+            memory=MemorySpec(**self.memory.model_dump()),
+            phases=default_phases(self.device) if self.phases is None else tuple(self.phases),
             seed=self.seed,
             device=self.device,
         )

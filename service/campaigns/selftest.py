@@ -15,12 +15,23 @@ from typing import Any, Literal
 from service.campaigns.spread import Died, Unrecorded, spread
 from service.parity.checks import judge as judge_record
 from service.parity.errors import InvalidRequest, Problem, RunCancelled, UnknownName
-from service.parity.plan import CheckpointSpec, FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
+from service.parity.plan import (
+    CPU_PHASES,
+    CheckpointSpec,
+    FreeRunningSpec,
+    MemorySpec,
+    ModelSpec,
+    PerformanceSpec,
+    Plan,
+    SynchronizedSpec,
+    TrainingSpec,
+)
 from service.parity.policy import Policy, named_policy
 from service.parity.record import RunRecord, Trouble
 from service.parity.verdict import Verdict
 from service.pipeline import DualRun, Toolkit
 from service.ports import Clock
+from service.subjects.devices import resolve_device
 from service.subjects.known_bad import VARIANTS
 
 SCHEMA_VERSION = 1
@@ -38,6 +49,9 @@ _SHALLOW = Plan(
     synchronized=SynchronizedSpec(steps=60, every=5),
     free_running=FreeRunningSpec(band_runs=6, band_steps=100, weights_every=10),
     checkpoint=CheckpointSpec(steps_before=10, steps_after=10),
+    performance=PerformanceSpec(slice_seconds=0.25),
+    memory=MemorySpec(steps=40),
+    phases=(*CPU_PHASES, "memory"),
 )
 SHAPES: Mapping[str, Plan] = {
     "shallow": _SHALLOW,
@@ -58,6 +72,10 @@ tolerance: in a channel at most 0.032, 0.027 and 0.041 away over 24 to 30 seeds 
 PLAN = SHAPES["shallow"]
 """The plan of `lockstep selftest`."""
 
+FILLING = ModelSpec(vector_length=2048, hidden_layers=1, bottleneck=1024)
+FILLING_ROWS = 2048
+"""What a fault of time is judged on where there is a GPU: products of thousands of thread blocks, which keep it busy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -67,9 +85,11 @@ class Case:
     planted: str
     expected: str | None
     needs: str = ""
-    """The phase without which that check cannot be judged, where the plan may lack it."""
+    """The phase without which it cannot be judged, where the plan may lack it; it is then the only one."""
     raises: bool = False
     """Whether the fault is that the candidate raises an exception."""
+    must_pass: str | None = None
+    """Of a harmless case that is judged by one phase: the check that must pass there."""
 
     @property
     def harmless(self) -> bool:
@@ -159,7 +179,8 @@ def select_cases(only: Sequence[str] = ()) -> tuple[Case, ...]:
     for variant in VARIANTS.values():
         expected = None if variant.harmless else variant.caught_by
         raises = variant.raise_at_step is not None
-        cases[variant.name] = Case(variant.name, variant.description, expected, variant.needs, raises)
+        must_pass = variant.caught_by if variant.harmless and variant.needs else None
+        cases[variant.name] = Case(variant.name, variant.description, expected, variant.needs, raises, must_pass)
     unknown = [name for name in only if name not in cases]
     if unknown:
         message = f"{', '.join(map(repr, unknown))} is unknown; choose from {', '.join(cases)}"
@@ -179,7 +200,8 @@ def selftest(
     judged = [case for case in cases if not case.needs or case.needs in plan.phases]
     for case in cases:
         if case not in judged:
-            yield CaseResult(case, "not_judged", f"this version does not carry out the {case.needs} phase")
+            message = f"needs the {case.needs} phase, which this plan leaves out (--performance has every one)"
+            yield CaseResult(case, "not_judged", message)
     work = partial(carry_out, plan, make_tools, clock)
     with closing(spread(work, judged, jobs)) as coming:
         for case, result in coming:
@@ -192,7 +214,7 @@ def carry_out(
     """The dual run of one case, judged. What goes wrong in Lockstep itself makes it broken, never caught."""
     began = clock.monotonic()
     try:
-        run = DualRun(replace(plan, candidate=case.name), make_tools(), Unrecorded(), clock)
+        run = DualRun(plan_of(case, plan), make_tools(), Unrecorded(), clock)
         run.execute()
         result = assess(case, judge(run.record, named_policy(POLICY)))
     except RunCancelled:
@@ -207,6 +229,19 @@ def carry_out(
     return replace(result, seconds=clock.monotonic() - began)
 
 
+def plan_of(case: Case, plan: Plan) -> Plan:
+    """The case's own plan. What needs a phase gets that phase alone. The others are array expressions, whose time and
+    memory are not the reference's: they get the phases of numbers. What is meant to take over gets every one."""
+    phases = plan.phases
+    if case.needs:
+        phases = (case.needs,)
+        if case.needs == "performance" and resolve_device(plan.device) != "cpu":
+            plan = replace(plan, model=FILLING, training=replace(plan.training, batch_size=FILLING_ROWS))
+    elif case.name != JUDGED_AS_IT_IS:
+        phases = tuple(phase for phase in plan.phases if phase in CPU_PHASES)
+    return replace(plan, candidate=case.name, phases=phases)
+
+
 def _exception(record: RunRecord) -> Trouble | None:
     """The first exception of a side: a variant that is itself broken would look like one whose fault was caught."""
     phases = (record, record.synchronized, record.free_running, record.learning, record.checkpoint)
@@ -216,6 +251,13 @@ def _exception(record: RunRecord) -> Trouble | None:
 
 def assess(case: Case, verdict: Verdict) -> CaseResult:
     """Hold a verdict to what the case demands."""
+    if case.must_pass is not None:
+        held = next((check for check in verdict.checks if check.name == case.must_pass), None)
+        if held is None:
+            return CaseResult(case, "broken", f"there is no check {case.must_pass}", None, verdict.outcome)
+        wrong = verdict.outcome == "FAIL" or held.outcome == "fail"
+        ended: Judgement = "failed" if wrong else "passed" if held.outcome == "pass" else "undecided"
+        return CaseResult(case, ended, held.message, held.outcome, verdict.outcome)
     if case.expected is None:
         judgements: dict[str, Judgement] = {"PASS": "passed", "FAIL": "failed", "INCONCLUSIVE": "undecided"}
         return CaseResult(case, judgements[verdict.outcome], verdict.summary, None, verdict.outcome)

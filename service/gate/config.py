@@ -25,6 +25,9 @@ DEFAULT_POLICY = "default"
 PolicyReader = Callable[[str], Policy]
 """The policy of a name or a file; raises `InvalidRequest`."""
 
+DefaultPhases = Callable[[str], tuple[str, ...]]
+"""The phases of a plan for that device which names none; raises `InvalidRequest` for a device that is not here."""
+
 _OWN_KEYS = ("name", "policy", "matrix")
 _DEFAULT = Plan()
 _TABLES: Mapping[str, Any] = {
@@ -46,7 +49,9 @@ class GateCase:
     policy: Policy
 
 
-def cases_from_document(document: Mapping[str, Any], read_policy: PolicyReader) -> tuple[GateCase, ...]:
+def cases_from_document(
+    document: Mapping[str, Any], read_policy: PolicyReader, default_phases: DefaultPhases | None = None
+) -> tuple[GateCase, ...]:
     """The cases in the order of the file; raises `InvalidConfiguration` with every problem found."""
     if _beyond_64_bits(document):
         raise InvalidConfiguration(Problem("numbers", "a whole number is beyond 64 bits, which TOML does not have"))
@@ -73,7 +78,7 @@ def cases_from_document(document: Mapping[str, Any], read_policy: PolicyReader) 
         policy = default_policy
         if "policy" in part.entry:
             policy = policies.read(part.entry["policy"], f"{part.place}.policy", problems)
-        cases += _cases(part, policy, problems)
+        cases += _cases(part, policy, default_phases, problems)
     problems += _doubled(cases)
     if problems:
         raise InvalidConfiguration(*problems)
@@ -166,13 +171,18 @@ def _flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield f"{prefix}{key}", value
 
 
-def _cases(part: _Spread, policy: Policy | None, problems: list[Problem]) -> Iterator[GateCase]:
+def _cases(
+    part: _Spread, policy: Policy | None, default_phases: DefaultPhases | None, problems: list[Problem]
+) -> Iterator[GateCase]:
     for values in itertools.product(*part.matrix.values()):
         chosen = dict(zip(part.matrix, values, strict=True))
         words = ",".join(f"{key}={_word(value)}" for key, value in chosen.items())
         name = f"{part.entry.get('name')}[{words}]" if words else str(part.entry.get("name"))
         try:
-            plan = plan_from_document(_nested({**part.fields, **chosen}))
+            fields = {**part.fields, **chosen}
+            plan = plan_from_document(_nested(fields))
+            if "phases" not in fields and default_phases is not None:
+                plan = dataclasses.replace(plan, phases=default_phases(plan.device))
         except InvalidRequest as error:
             place = f"{part.place}[{words}]" if words else part.place
             problems += [Problem(_below(place, problem.field), problem.message) for problem in error.problems]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from service.gate.config import GateCase, cases_from_document
+from service.gate.config import DefaultPhases, GateCase, cases_from_document
 from service.parity.errors import InvalidConfiguration, InvalidRequest, Problem
 from service.parity.plan import Plan
 from service.parity.policy import Policy
@@ -15,14 +15,17 @@ from service.parity.policy import Policy
 MAX_BYTES = 1 << 20
 
 
-def read_cases(path: Path, read_policy: Callable[[str, Path], Policy]) -> tuple[GateCase, ...]:
-    """The file's cases; `read_policy(name, folder)` takes a path relative to the folder of the file.
+def read_cases(
+    path: Path, read_policy: Callable[[str, Path], Policy], default_phases: DefaultPhases | None = None
+) -> tuple[GateCase, ...]:
+    """The file's cases; `read_policy(name, folder)` takes a path relative to the folder of the file. A plan that does
+    not name its phases has its device's `default_phases`, or, where those are not known here, the plan's own default.
 
     Raises `InvalidConfiguration` with every problem found; its message names the file.
     """
     document = _read(path)
     try:
-        return cases_from_document(document, lambda name: read_policy(name, path.parent))
+        return cases_from_document(document, lambda name: read_policy(name, path.parent), default_phases)
     except InvalidConfiguration as error:
         raise InvalidConfiguration(
             *(Problem(f"{path}: {problem.field}", problem.message) for problem in error.problems)

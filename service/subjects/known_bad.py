@@ -120,7 +120,7 @@ def _wrong_checkpoints() -> Iterator[Variant]:
 def _slow_or_large() -> Iterator[Variant]:
     """The frozen reference itself, with a burden in every step."""
     yield Variant("timing-slow-3", "every step takes 3 % longer, which is within the margin", True,
-                  needs="performance", burden=burdens.stretched(0.03))  # fmt: skip
+                  caught_by="performance.step_time", needs="performance", burden=burdens.stretched(0.03))  # fmt: skip
     yield Variant("timing-slow-8", "every step takes 8 % longer", caught_by="performance.step_time",
                   needs="performance", burden=burdens.stretched(0.08))  # fmt: skip
     yield Variant("bad-slow", "about a tenth more work in every step", caught_by="performance.step_time",

@@ -27,7 +27,7 @@ router = APIRouter(tags=["runs"], route_class=StrictJsonRoute, responses=PROBLEM
 @router.post("/runs", status_code=202)
 def create_run(body: RunIn, request: Request, response: Response, here: Here) -> RunRow:
     """Queue a run of this plan, to be judged by this policy."""
-    plan = body.plan.to_plan()
+    plan = body.plan.to_plan(here.catalog.default_phases)
     policy, policy_error = _policy(body.policy)
     problems = [*here.catalog.unknown_names(plan), *(policy_error.problems if policy_error else ())]
     try:
