@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -203,6 +204,46 @@ def test_no_single_deletion_of_evidence_passes(passing: RunRecord) -> None:
     left = [what for what, record in made if judge(record, DEFAULT).outcome == "PASS"]
     passed = [what for what in left if not what.startswith(tuple(f".learning{s}" for s in STILL_DECIDED))]
     assert not passed, "\n".join(passed)
+
+
+BESIDE = {
+    # Evidence that is shown beside what is judged, or whose absence is told and rejects nothing.
+    "clock", "order_seed", "step_flops", "matrix_peak_flops_per_s", "fill_blocks_per_sm", "sampler", "telemetry",
+    "before", "after", "sm_clock_mhz", "kernel_resident_pct", "activity", "thread_cpu_s", "started_s", "pair",
+    "baseline_bytes", "context_bytes", "events_cut",
+    # One odd step does not move a robust slope; a ledger without a value after a step is tried in test_memory.
+    "pool_used_bytes", "pool_held_bytes", "device_used_bytes",
+}  # fmt: skip
+
+
+def test_no_single_deletion_of_what_hardware_did_passes(measured: RunRecord) -> None:
+    """Under `strict`, every hardware check of the phase that lost something is looked at."""
+    passed = []
+    for part, checks in (("performance", HARDWARE_CHECKS[:1]), ("memory", HARDWARE_CHECKS[3:])):
+        for what, changed in deletions(getattr(measured, part), part):
+            if changed == getattr(measured, part) or BESIDE & set(re.split(r"[^a-z_]+", what)):
+                continue
+            record = replace(measured, **{part: changed})
+            if all(MEASURED[name](record, named_policy("strict")).outcome == "pass" for name in checks):
+                passed.append(what)
+    assert not passed, "\n".join(passed)
+
+
+def test_a_record_of_a_gpu_passes_every_policy(measured: RunRecord) -> None:
+    assert {judge(measured, policy).outcome for policy in POLICIES.values()} == {"PASS"}
+
+
+@pytest.mark.parametrize("name", HARDWARE_CHECKS)
+def test_each_hardware_check_decides_alone(measured: RunRecord, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = MEASURED[name](measured, DEFAULT)
+    for outcome, default, strict in (
+        ("fail", "FAIL", "FAIL"),
+        ("inconclusive", "INCONCLUSIVE", "INCONCLUSIVE"),
+        ("not_measured", "PASS", "INCONCLUSIVE"),
+    ):
+        monkeypatch.setitem(MEASURED, name, lambda r, p, o=outcome: replace(original, outcome=o))
+        assert judge(measured, DEFAULT).outcome == default
+        assert judge(measured, named_policy("strict")).outcome == strict
 
 
 @pytest.mark.parametrize("name", [*NUMERIC_CHECKS, *LEARNING_CHECKS])

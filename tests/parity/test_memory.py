@@ -298,11 +298,12 @@ def grow(a_step: float, jitter: int = 0, first: int = 0) -> Callable[[int], int]
         (grow(-MIB), "pass"),
         (grow(2048, jitter=512), "fail"),
         (grow(0, jitter=MIB), "pass"),
+        (lambda step: 500 * MIB + MIB * (step * 7919 % 31), "pass"),
         (lambda step: 500 * MIB + (MIB if step == 30 else 0), "pass"),
         (lambda step: 500 * MIB + MIB * min(step, 8), "pass"),
         (lambda step: 500 * MIB + 512 * MIB * (step // 10), "fail"),
     ],
-    ids=[*"abcdefghijkl"],
+    ids=[*"abcdefghijklm"],
 )
 @pytest.mark.parametrize("ledger", LEDGERS)
 def test_leak(traced: Traced, growth: Any, outcome: str, ledger: str) -> None:

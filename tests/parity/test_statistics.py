@@ -1,4 +1,4 @@
-"""Changes, ratios of times and slopes with their intervals: known values, worked out beside, and inputs that have none."""
+"""Changes, ratios and slopes with their intervals: known values, worked out beside, and inputs that have none."""
 
 from __future__ import annotations
 
