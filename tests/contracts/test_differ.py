@@ -614,6 +614,24 @@ def test_only_one_pair_is_finite(bench: Bench) -> None:
         )
 
 
+@pytest.mark.parametrize("sides", [(True, False), (False, True)])
+def test_each_maximum_grows_by_itself(bench: Bench, sides: tuple[bool, bool]) -> None:
+    """A larger error late in a tap is found, however large the other side's errors were early to the same threads."""
+    a = np.zeros(16_000, np.float32)
+    early, late = np.zeros(a.size), np.zeros(a.size)
+    early[3], late[5], late[14_343] = 2.0, 0.1, 0.25
+    found = check(bench, a, a.copy(), *((early, late) if sides[0] else (late, early)))
+    assert sorted([found.reference_error or 0, found.candidate_error or 0]) == [0.25, 2.0]
+
+
+def test_an_error_of_zero_is_where_it_was_measured(bench: Bench) -> None:
+    a, b, o = np.ones(6000, np.float32), np.ones(6000, np.float32), np.ones(6000)
+    a[0] = b[0] = b[2] = NAN
+    o[1] = INF
+    assert check(bench, a, b, o, o).candidate_worst_index == (3,)
+    assert check(bench, a, b, None, o).candidate_worst_index == (3,)
+
+
 # --- laws -------------------------------------------------------------------------------------------------------------
 
 MIRRORED = ("nan", "inf", "error", "error_rms")
