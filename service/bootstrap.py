@@ -141,8 +141,8 @@ def carry_out_in_child(settings: Settings, run_id: str, listener: ProgressListen
 
 
 def default_phases(device: str) -> tuple[str, ...]:
-    """What a run on that device does unless it is told otherwise; raises `DeviceUnavailable` for one not here."""
-    return CPU_PHASES if resolve_device(device) == "cpu" else PHASES
+    """What a run on that device does unless it is told otherwise. Whether the device is here is `check_plan`'s."""
+    return CPU_PHASES if (resolve_device(device) if device == "auto" else device) == "cpu" else PHASES
 
 
 def default_jobs(plan: Plan) -> int:

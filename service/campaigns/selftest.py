@@ -74,7 +74,7 @@ PLAN = SHAPES["shallow"]
 
 FILLING = ModelSpec(vector_length=2048, hidden_layers=1, bottleneck=1024)
 FILLING_ROWS = 2048
-"""What a fault of time is judged on where there is a GPU: products of thousands of thread blocks, which keep it busy."""
+"""What a fault of time is judged on where there is a GPU: products of thousands of thread blocks keep it busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class SelfTest:
         faults = self.count("caught", "missed") + sum(
             result.judgement in ("undecided", "broken") and not result.case.harmless for result in self.results
         )
-        harmless = sum(result.case.harmless for result in self.results)
+        harmless = sum(r.case.harmless and r.judgement != "not_judged" for r in self.results)
         words = [
             f"{self.count('caught')} of {faults} faults caught by the check that should catch them",
             f"{self.count('passed')} of {harmless} harmless variants passed",

@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from service.api import schemas
+from service.api.catalog import Catalog, DeviceEntry
 from service.parity.identity import is_run_id
-from service.parity.plan import Plan
+from service.parity.plan import CPU_PHASES, PHASES, Plan
 from service.parity.policy import named_policy
 from service.parity.verdict import Verdict
 from service.ports import Progress
@@ -43,8 +44,10 @@ def test_every_value_of_a_plan_arrives(client: TestClient, store: MemoryRunStore
         "model": {"vector_length": 64, "hidden_layers": 3, "bottleneck": 16, "alpha": 0.02},
         "training": {"steps": 7, "batch_size": 5, "learning_rate": 1, "clip": 0.5},
         "synchronized": {"steps": 9, "every": 2, "witness": "oracle"},
-        "free_running": {"band_runs": 3, "band_steps": 4, "weights_every": 2},
+        "free_running": {"band_runs": 3, "band_steps": 4, "weights_every": 2, "taps_every": 3},
         "checkpoint": {"steps_before": 3, "steps_after": 5},
+        "performance": {"blocks": 9, "slice_seconds": 0.5, "process_pairs": 2},
+        "memory": {"steps": 11},
         "phases": ["synchronized"],
         "seed": 2**32 - 1,
         "device": "cpu",
@@ -83,7 +86,22 @@ def test_schema_mirrors_the_plan() -> None:
                 compare(inner, field.annotation)
 
     compare(Plan(), schemas.PlanIn)
-    assert schemas.PlanIn().to_plan() == Plan()
+    assert schemas.PlanIn().to_plan(lambda device: CPU_PHASES) == Plan()
+
+
+@pytest.mark.parametrize(
+    ("devices", "device", "phases"),
+    [
+        (("cpu",), "auto", CPU_PHASES),
+        (("cuda:0", "cpu"), "auto", PHASES),
+        (("cuda:0", "cpu"), "cpu", CPU_PHASES),
+        (("cuda:0", "cpu"), "cuda:0", PHASES),
+    ],
+)
+def test_a_gpu_is_asked_for_every_phase(devices: tuple[str, ...], device: str, phases: tuple[str, ...]) -> None:
+    catalog = Catalog((), (), tuple(DeviceEntry(name, name) for name in ("auto", *devices)))
+    assert catalog.default_phases(device) == phases
+    assert schemas.PlanIn(device=device).to_plan(catalog.default_phases).phases == phases
 
 
 def test_content_type_with_a_charset(client: TestClient) -> None:

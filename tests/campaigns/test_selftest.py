@@ -20,12 +20,22 @@ from service.campaigns.selftest import (
     SelfTest,
     assess,
     carry_out,
+    plan_of,
     select_cases,
     selftest,
 )
 from service.parity.checks import judge
 from service.parity.errors import InvalidRequest, UnknownName
-from service.parity.plan import PHASES, CheckpointSpec, FreeRunningSpec, ModelSpec, SynchronizedSpec, TrainingSpec
+from service.parity.plan import (
+    CPU_PHASES,
+    PHASES,
+    CheckpointSpec,
+    FreeRunningSpec,
+    MemorySpec,
+    ModelSpec,
+    SynchronizedSpec,
+    TrainingSpec,
+)
 from service.parity.policy import ALL_CHECKS, Policy
 from service.parity.record import RunRecord
 from service.parity.verdict import CheckResult, Verdict
@@ -140,7 +150,7 @@ def test_every_variant_is_a_case_and_names_a_check_that_there_is() -> None:
     assert cases["basemodel"].harmless
     for case in cases.values():
         assert case.harmless or case.expected in ALL_CHECKS
-        assert case.harmless == case.name.startswith(("harmless-", "basemodel"))
+        assert case.harmless == case.name.startswith(("harmless-", "basemodel", "timing-slow-3"))
 
 
 def test_some_cases_by_name_in_their_own_order() -> None:
@@ -151,16 +161,46 @@ def test_some_cases_by_name_in_their_own_order() -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_plans_run_every_phase_that_there_is(shape: str) -> None:
-    assert SHAPES[shape].validate().phases == PHASES
+    plan = SHAPES[shape].validate()
+    assert {*plan.phases, "performance"} == set(PHASES)
+    phases = {case.name: plan_of(case, plan).phases for case in select_cases()}
+    assert phases["basemodel"] == plan.phases
+    assert phases["bad-nan"] == phases["harmless-layout"] == CPU_PHASES
+    assert (phases["bad-leak"], phases["timing-slow-3"]) == (("memory",), ("performance",))
 
 
 def test_faults_of_time_and_memory_are_never_counted_as_caught() -> None:
     cases = [case for case in select_cases() if case.needs]
     assert {case.needs for case in cases} == {"performance", "memory"}
-    found = list(selftest(TINY, cases, bootstrap.toolkit, Clock()))
+    numbers = replace(TINY, phases=CPU_PHASES)
+    found = list(selftest(numbers, cases, bootstrap.toolkit, Clock()))
     assert {one.judgement for one in found} == {"not_judged"}
-    assert "does not carry out the performance phase" in found[0].message
+    assert "needs the performance phase, which this plan leaves out" in found[0].message
     assert SelfTest(TINY, len(cases), tuple(found)).outcome == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.needs == "memory"])
+def test_every_fault_of_memory_is_caught_by_its_check(name: str) -> None:
+    (case,) = select_cases([name])
+    plan = replace(TINY, memory=MemorySpec(12))
+    found = run(case, plan=plan)
+    assert found.judgement == "caught", found
+
+
+@pytest.mark.parametrize(
+    ("outcome", "check", "judgement"),
+    [
+        ("INCONCLUSIVE", "pass", "passed"),
+        ("INCONCLUSIVE", "fail", "failed"),
+        ("FAIL", "pass", "failed"),
+        ("INCONCLUSIVE", "inconclusive", "undecided"),
+        ("INCONCLUSIVE", "not_measured", "undecided"),
+    ],
+)
+def test_what_is_harmless_to_one_phase_must_pass_its_check(outcome: str, check: str, judgement: str) -> None:
+    case = Case("timing-slow-3", "3 %", None, "performance", must_pass=STRICT)
+    assert assess(case, verdict(outcome, check)).judgement == judgement
+    assert assess(replace(case, must_pass="no.such"), verdict(outcome, check)).judgement == "broken"
 
 
 def test_they_are_judged_once_their_phase_is_carried_out() -> None:
@@ -270,9 +310,9 @@ def test_a_handful_for_real(seed: int) -> None:
 
 
 def test_over_several_processes() -> None:
-    cases = select_cases(["bad-nan", "bad-missing-tap", "bad-leak"])
+    cases = select_cases(["bad-nan", "bad-missing-tap", "bad-slow"])
     results = {one.case.name: one.judgement for one in selftest(TINY, cases, bootstrap.toolkit, Clock(), 2)}
-    assert results == {"bad-nan": "caught", "bad-missing-tap": "caught", "bad-leak": "not_judged"}
+    assert results == {"bad-nan": "caught", "bad-missing-tap": "caught", "bad-slow": "not_judged"}
 
 
 # --- the documentation ------------------------------------------------------------------------------------------------

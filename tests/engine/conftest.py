@@ -17,6 +17,7 @@ from service.engine.checkpoint import CheckpointPhase
 from service.engine.free_running import FreeRunningPhase
 from service.engine.synchronized import SynchronizedPhase
 from service.parity.checks import judge
+from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
 from service.parity.plan import CheckpointSpec, FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
 from service.parity.policy import named_policy
 from service.parity.record import (
@@ -25,6 +26,7 @@ from service.parity.record import (
     FreeRunningEvidence,
     IntegrityEvidence,
     RunRecord,
+    Side,
     StepLosses,
     SubjectInfo,
     SynchronizedEvidence,
@@ -54,6 +56,9 @@ class Watcher:
     at: int = 0
     loss_rows: list[StepLosses] = field(default_factory=list)
     diff_rows: list[TapDiff] = field(default_factory=list)
+    slice_rows: list[Slice] = field(default_factory=list)
+    samples: list[TelemetrySample] = field(default_factory=list)
+    events: dict[Side, list[AllocationEvent]] = field(default_factory=dict)
     reports: list[tuple[str, int, int]] = field(default_factory=list)
 
     def losses(self, rows: Sequence[StepLosses]) -> None:
@@ -61,6 +66,15 @@ class Watcher:
 
     def diffs(self, rows: Sequence[TapDiff]) -> None:
         self.diff_rows.extend(rows)
+
+    def slices(self, rows: Sequence[Slice]) -> None:
+        self.slice_rows.extend(rows)
+
+    def telemetry(self, rows: Sequence[TelemetrySample]) -> None:
+        self.samples.extend(rows)
+
+    def allocations(self, role: Side, rows: Sequence[AllocationEvent]) -> None:
+        self.events[role] = list(rows)
 
     def progress(self, phase: str, done: int, total: int, message: str = "") -> None:
         self.reports.append((phase, done, total))
@@ -189,7 +203,7 @@ class Lab:
         sides: Mapping[Any, Any] = {"reference": reference or Stub(plan), "candidate": candidate or Stub(plan)}
         plan = replace(plan, phases=("free_running",))
         batches = Batches(self.dataset, plan.training.batch_size, plan.seed, "free_running", plan.training.steps)
-        phase = FreeRunningPhase(plan, sides, batches, watcher, StillClock())
+        phase = FreeRunningPhase(plan, sides, batches, watcher, StillClock(), NumpyDiffer())
         initial = Stub(plan).state()
         ledger = phase.train(initial)
         if not phase.evidence().troubles:

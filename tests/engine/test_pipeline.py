@@ -19,6 +19,12 @@ from service.subjects.known_bad import VARIANTS
 from service.subjects.oracle import Float64Oracle
 
 RUN = "01jd9x2v7qk3m5n8p0r4s6t8vw"
+
+
+def unused(plan: Any) -> Any:
+    raise AssertionError("this plan measures nothing")
+
+
 OUTCOME = {"reference": "INCONCLUSIVE", "candidate": "FAIL"}
 
 
@@ -47,6 +53,8 @@ def execute(lab: Any) -> Any:
             differ=lambda plan: NumpyDiffer(),
             environment=lambda plan: {"made": True},
             changed_frozen_files=lambda: changed,
+            bench=unused,
+            sampler=unused,
         )
         store, clock = MemoryRunStore(), Clock()
         store.create_run(RUN, plan, named_policy("numerics"), clock.now())

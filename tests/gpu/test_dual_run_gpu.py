@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service import bootstrap
 from service.parity.plan import FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
 from service.parity.policy import named_policy
 from service.pipeline import Toolkit, carry_out
@@ -59,6 +60,8 @@ def dual_run(plan: Plan) -> Any:
         differ=lambda plan: CupyDiffer(plan.device),
         environment=lambda plan: {},
         changed_frozen_files=changed_frozen_files,
+        bench=bootstrap.toolkit().bench,
+        sampler=bootstrap.toolkit().sampler,
     )
     store, clock = MemoryRunStore(), Clock()
     store.create_run(RUN, plan, named_policy("numerics"), clock.now())
@@ -79,7 +82,9 @@ def test_the_same_kernels_are_bit_equal_and_pass(candidate: str) -> None:
     assert all(member.moved_fraction == 1.0 for member in record.free_running.members)
 
 
-@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.harmless])
+@pytest.mark.parametrize(
+    "name", [name for name, variant in VARIANTS.items() if variant.harmless and variant.burden is None]
+)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_another_order_of_summation_passes(name: str, seed: int) -> None:
     verdict, record = dual_run(replace(PLAN, candidate=name, seed=seed))

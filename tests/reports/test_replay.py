@@ -5,7 +5,16 @@ from __future__ import annotations
 import dataclasses
 import shlex
 
-from service.parity.plan import CheckpointSpec, FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
+from service.parity.plan import (
+    CheckpointSpec,
+    FreeRunningSpec,
+    MemorySpec,
+    ModelSpec,
+    PerformanceSpec,
+    Plan,
+    SynchronizedSpec,
+    TrainingSpec,
+)
 from service.parity.policy import named_policy
 from service.reports.replay import replay_command, replay_up_to
 
@@ -16,8 +25,10 @@ PLAN = Plan(
     model=ModelSpec(96, 3, 24, 0.02),
     training=TrainingSpec(777, 48, 1e-5, 0.25),
     synchronized=SynchronizedSpec(55, 11),
-    free_running=FreeRunningSpec(9, 33, 7),
+    free_running=FreeRunningSpec(9, 33, 7, 4),
     checkpoint=CheckpointSpec(4, 6),
+    performance=PerformanceSpec(10, 0.2, 2),
+    memory=MemorySpec(33),
     phases=("free_running",),
     seed=12345,
     device="cuda:3",
@@ -51,6 +62,11 @@ def test_every_value_of_the_plan_is_there() -> None:
         "--band-runs": "9",
         "--band-steps": "33",
         "--weights-every": "7",
+        "--taps-every": "4",
+        "--blocks": "10",
+        "--slice-seconds": "0.2",
+        "--process-pairs": "2",
+        "--memory-steps": "33",
         "--checkpoint-before": "4",
         "--checkpoint-after": "6",
         "--policy": "strict",

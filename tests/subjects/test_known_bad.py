@@ -27,7 +27,7 @@ from service.subjects.variant_subject import Variant, VariantSubject
 
 POLICY = named_policy("numerics")
 STRICT = "numerics.synchronized"
-HARMLESS = [name for name, variant in VARIANTS.items() if variant.harmless]
+HARMLESS = [name for name, variant in VARIANTS.items() if variant.harmless and variant.burden is None]
 BAD = [name for name, variant in VARIANTS.items() if not variant.harmless]
 SEEN_AT_ONCE = [name for name in BAD if VARIANTS[name].caught_by == STRICT]
 """Faults that the synchronized phase must show; the others are for whole runs (tests/campaigns)."""
@@ -47,6 +47,12 @@ class Nobody:
     """Neither watches nor keeps time."""
 
     def losses(self, rows: Any) -> None: ...
+
+    def slices(self, rows: Any) -> None: ...
+
+    def telemetry(self, rows: Any) -> None: ...
+
+    def allocations(self, role: Any, rows: Any) -> None: ...
 
     def diffs(self, rows: Any) -> None: ...
 
@@ -152,9 +158,8 @@ def test_each_variant_is_one_change(variant: Variant) -> None:
     changed = {f.name for f in fields(Variant) if getattr(variant, f.name) != getattr(plain, f.name)} - words
     together = [{"learning_rate_factor", "factor_when"}, {"recompute", "taps"}]
     assert len(changed) == 1 or changed in together
-    if not variant.harmless:
-        assert variant.caught_by in ALL_CHECKS
-        assert bool(variant.needs) == (variant.caught_by in HARDWARE_CHECKS)
+    assert variant.caught_by in ALL_CHECKS
+    assert bool(variant.needs) == (variant.caught_by in HARDWARE_CHECKS) == (variant.burden is not None)
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])

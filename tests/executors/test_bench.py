@@ -1,0 +1,172 @@
+"""Subjects in processes of their own: what they answer, how each end of theirs is told, that none is left."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import select
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import service.executors.bench as bench_module
+from service.executors.bench import LocalBench
+from service.executors.bench_child import BenchParts
+from service.parity.errors import BenchTrouble, RunCancelled
+from service.parity.plan import Plan
+
+PATIENCE_S = 30
+PLAN = Plan()
+
+
+@pytest.fixture
+def carriers() -> Any:
+    return importlib.import_module("bench_carriers")
+
+
+@pytest.fixture
+def parts(carriers: Any) -> BenchParts:
+    return BenchParts(carriers.open_timed, carriers.trace_memory, carriers.device_figures)
+
+
+@pytest.fixture
+def bench(parts: BenchParts) -> LocalBench:
+    return LocalBench(parts)
+
+
+def ended(pid: int) -> bool:
+    """Whether the process ends within the tests' patience."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], PATIENCE_S)[0])
+    finally:
+        os.close(handle)
+
+
+def test_a_process_is_built_warmed_up_timed_and_gone(bench: LocalBench) -> None:
+    process = bench.open("candidate", "fine", PLAN)
+    assert (process.clock, process.step_flops) == ("perf_counter", 7)
+    assert os.getsid(process.pid) == process.pid != os.getpid()
+    assert process.warm_up(0.1) == 2.0
+    times = process.time_steps(4)
+    np.testing.assert_array_equal(times.step_ms, [2.0] * 4)
+    assert times.ended_s - times.started_s == pytest.approx(0.1)
+    assert times.thread_cpu_s == 0.05
+    process.close()
+    assert ended(process.pid)
+    process.close()
+
+
+@pytest.mark.parametrize(
+    ("subject", "reason", "words"),
+    [
+        ("raises", "exception", "ZeroDivisionError: planted"),
+        ("device memory", "oom_device", "no more of it"),
+        ("host memory", "oom_host", "MemoryError"),
+        ("exits", "exception", "SystemExit: 3"),
+        ("vanishes", "died", "exit code 9"),
+        ("is killed", "died", "SIGKILL"),
+        ("nan", "exception", "5 steps were to be timed"),
+        ("too few", "exception", "5 steps were to be timed"),
+    ],
+)
+def test_each_trouble_has_its_reason_and_ends_the_process(
+    bench: LocalBench, subject: str, reason: str, words: str
+) -> None:
+    process = bench.open("candidate", subject, PLAN)
+    process.warm_up(0.1)
+    with pytest.raises(BenchTrouble, match=words) as caught:
+        process.time_steps(5)
+    assert caught.value.reason == reason
+    process.close()
+    assert ended(process.pid)
+
+
+def test_a_subject_that_cannot_be_built(bench: LocalBench) -> None:
+    with pytest.raises(BenchTrouble, match="the reference's process, building, raised ValueError: planted"):
+        bench.open("reference", "cannot be built", PLAN)
+
+
+def test_a_hanging_process_is_ended_at_its_deadline(parts: BenchParts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_module, "WATCH_EVERY_S", 0.01)
+    process = LocalBench(parts, stall_s=0.05).open("candidate", "hangs", PLAN)
+    process.warm_up(1.0)
+    with pytest.raises(BenchTrouble, match="no sign of life") as caught:
+        process.time_steps(3)
+    assert caught.value.reason == "stalled"
+    assert ended(process.pid)
+
+
+@pytest.mark.parametrize("subject", ["hangs", "hangs at once"])
+def test_a_wish_to_stop_is_heard_while_a_process_works(bench: LocalBench, subject: str) -> None:
+    """Whatever it does: the process is gone and the wish is raised."""
+    pids: list[int] = []
+
+    def stop() -> None:
+        pids.extend(child.pid for child in multiprocessing.active_children() if child.pid is not None)
+        raise RunCancelled("stop")
+
+    def work() -> None:
+        if subject == "hangs at once":
+            bench.watch(stop)
+            bench.open("candidate", subject, PLAN)
+        else:
+            process = bench.open("candidate", subject, PLAN)
+            process.warm_up(0.1)
+            bench.watch(stop)
+            process.time_steps(3)
+
+    with pytest.raises(RunCancelled):
+        work()
+    assert len(pids) == 1
+    assert ended(pids[0])
+
+
+def test_a_subject_that_will_not_close_is_ended(bench: LocalBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_module, "CLOSE_LIMIT_S", 0.1)
+    process = bench.open("candidate", "will not close", PLAN)
+    process.close()
+    assert ended(process.pid)
+
+
+def test_what_a_subject_has_started_ends_with_it(bench: LocalBench) -> None:
+    process = bench.open("candidate", "has a child", PLAN)
+    process.close()
+    assert ended(process.step_flops)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_process_outlives_a_parent_that_is_killed(
+    carriers: Any, parts: BenchParts, tmp_path: Path, number: signal.Signals
+) -> None:
+    pid_file = tmp_path / "pids"
+    os.mkfifo(pid_file)
+    context = multiprocessing.get_context("spawn")
+    parent = context.Process(target=carriers.open_two_and_say_their_pids, args=(parts, str(pid_file)))
+    parent.start()
+    pids = [int(word) for word in pid_file.read_text().split()]
+    assert len(pids) == 2
+    assert parent.pid is not None
+    os.kill(parent.pid, number)
+    assert all(ended(pid) for pid in pids)
+    parent.join()
+
+
+def test_a_trace_comes_back_whole(bench: LocalBench, carriers: Any) -> None:
+    found = bench.trace_memory("candidate", "fine", PLAN)
+    assert found == carriers.trace_memory("candidate", "fine", PLAN, lambda: None)
+    with pytest.raises(BenchTrouble, match="ZeroDivisionError"):
+        bench.trace_memory("candidate", "raises", PLAN)
+
+
+def test_the_device_is_measured_in_a_process_that_is_gone(bench: LocalBench) -> None:
+    figures = bench.device_figures(PLAN)
+    assert (figures.matrix_peak_flops_per_s, figures.multiprocessors) == (1e12, None)
+    assert multiprocessing.active_children() == []
