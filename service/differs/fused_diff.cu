@@ -7,10 +7,10 @@
 //   the first index of it, e = |side - o|;  max |o|, infinite where an oracle is not finite.
 //
 // Shapes: reference, candidate (n) of T; oracle_r, oracle_c (n) float64 or absent. A tap is cut into tiles, a block takes
-// one tile: block b of a launch does tile work[first + b]'s next, all taps of one T in one launch. fused_diff leaves
-// FIELDS words a tile, field by field: partials[tap.partials + field * tap.tiles + tile]; reduce_tiles adds them up to
-// results[tap][field], a block a tap and a warp a field. The layout of Tap and the order of the fields have their twins
-// in fused_tables.py.
+// one tile, and all taps of one T go in one launch: its block b takes item = first + b, which is tile item - first_tile
+// of tap work[item]. fused_diff leaves FIELDS words a tile, field by field, at partials[tap.partials + field * tap.tiles +
+// tile]; reduce_tiles adds them up to results[tap][field], a block a tap and a warp a field. The layout of Tap and the
+// order of the fields have their twins in fused_tables.py.
 //
 // Launch: fused_diff (tiles), (THREADS); reduce_tiles (taps), (32 * FIELDS). No shared memory is asked for.
 //
