@@ -362,7 +362,9 @@ class RunStore(Protocol):
     def telemetry(self, run_id: str, field: str | None, offset: int, limit: int) -> list[TelemetrySample]:
         """A page in order of time, then field."""
 
-    def allocations(self, run_id: str, role: Side | None, offset: int, limit: int) -> list[tuple[Side, AllocationEvent]]:
+    def allocations(
+        self, run_id: str, role: Side | None, offset: int, limit: int
+    ) -> list[tuple[Side, AllocationEvent]]:
         """A page in order: the reference's, then the candidate's, each as they happened."""
 
     def checks(self, run_id: str) -> list[CheckResult]:

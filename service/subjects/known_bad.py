@@ -127,7 +127,7 @@ def _slow_or_large() -> Iterator[Variant]:
                   needs="performance", burden=burdens.MoreWork)  # fmt: skip
     yield Variant("bad-idle-gap", "sleeps between steps", caught_by="utilization.not_reduced", needs="performance",
                   burden=burdens.Pause)  # fmt: skip
-    yield Variant("bad-leak", "keeps a copy of every batch", caught_by="memory.leak", needs="memory",
+    yield Variant("bad-leak", "keeps 16 KiB of every step", caught_by="memory.leak", needs="memory",
                   burden=burdens.Leak)  # fmt: skip
     yield Variant("bad-pool", "frees a block in every step that is larger than all before", caught_by="memory.leak",
                   needs="memory", burden=burdens.GrowingPool)  # fmt: skip
