@@ -120,13 +120,14 @@ class DeviceLedgers:
 
 def cupy_hook(journal: Journal) -> Any:
     """A CuPy memory hook that tells the journal of what its pool hands out and takes back, in the pool's sizes."""
-    base: Any = importlib.import_module("cupy.cuda").MemoryHook
+    base: Any = importlib.import_module("cupy").cuda.MemoryHook
 
     class JournalHook(base):  # type: ignore[misc]
         name = "LockstepJournal"
 
         def malloc_postprocess(self, **event: Any) -> None:
-            journal.malloc(int(event["mem_size"]))
+            if event["mem_ptr"]:  # called after a failure as well
+                journal.malloc(int(event["mem_size"]))
 
         def free_postprocess(self, **event: Any) -> None:
             journal.free(int(event["mem_size"]))

@@ -13,7 +13,7 @@ def memory_in_use(device: str) -> int | None:
 
     By the PCI address, since NVML's indices are not CUDA's. Memory that the driver keeps for itself is not counted.
     """
-    runtime = importlib.import_module("cupy.cuda.runtime")
+    runtime = importlib.import_module("cupy").cuda.runtime
     address = str(runtime.deviceGetPCIBusId(int(device.removeprefix("cuda:"))))
     try:
         pynvml.nvmlInit()

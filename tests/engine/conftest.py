@@ -168,6 +168,8 @@ class Lab:
     plan = PLAN
     Stub = Stub
     Watcher = Watcher
+    StillClock = StillClock
+    differ = NumpyDiffer()
 
     def __init__(self) -> None:
         self.dataset = draw_dataset()

@@ -9,6 +9,7 @@ import pytest
 from service.gate.config import MAX_CASES, GateCase, cases_from_document
 from service.parity.errors import InvalidConfiguration
 from service.parity.plan import Plan, TrainingSpec
+from service.parity.plan import CPU_PHASES
 from service.parity.policy import named_policy
 
 
@@ -172,3 +173,15 @@ def test_the_limit_of_cases_is_one_more_than_allowed_and_told_before_they_are_ma
     assert problems(f"{PLAN}matrix = {{ seed = [{row}], {lists} }}") == [
         "plan: the file asks for 1,600,000,000 cases; at most 200 are carried out"
     ]
+
+
+def test_phases_left_out_are_those_of_the_plans_device() -> None:
+    def default_phases(device: str) -> tuple[str, ...]:
+        return ("memory",) if device == "cpu" else ("performance",)
+
+    document = tomllib.loads(
+        '[[plan]]\nname = "a"\ndevice = "cpu"\n[[plan]]\nname = "b"\n[[plan]]\nname = "c"\nphases = ["synchronized"]\n'
+    )
+    found = cases_from_document(document, named_policy, default_phases)
+    assert [case.plan.phases for case in found] == [("memory",), ("performance",), ("synchronized",)]
+    assert cases_from_document(document, named_policy)[0].plan.phases == CPU_PHASES
