@@ -20,6 +20,7 @@ from service.engine.observer import Observer
 from service.engine.telemetry_in_slices import seen_within
 from service.parity.errors import BenchTrouble, RunFailed
 from service.parity.measurements import (
+    POLLED_FIELDS,
     EdgeReading,
     PerformanceEvidence,
     Role,
@@ -152,9 +153,8 @@ class PerformancePhase:
             if kind not in SELF_SESSIONS:
                 self._change(step_flops={**self._evidence.step_flops, role: processes[role].step_flops})
         self._change(clock=processes["reference"].clock)
-        if self._sampler is not None:
-            # This process too: it may hold a context from the phases before.
-            self._sampler.own([os.getpid(), *(process.pid for process in processes.values())])
+        self._own(*(process.pid for process in processes.values()))
+        closing.callback(self._own)  # the first to be called: none that is watched may vanish
         return processes
 
     def _warm_up(self, kind: SessionKind, pair: int, processes: Mapping[Role, BenchProcess]) -> int:
@@ -208,8 +208,8 @@ class PerformancePhase:
         assert self._sampler is not None
         self._note("starting the sampler")
         self._sampler.start()
-        self._drain()
-        if not any(sample.status == "ok" for sample in self._recent):
+        self._own()
+        if not self._sampler.edge().values:
             # Nothing to be seen here: why, its report says, and nothing waits for it any more.
             self._end_sampling()
 
@@ -225,13 +225,18 @@ class PerformancePhase:
             self._change(sampler=report)
         _demand_device(report)
 
+    def _own(self, *pids: int) -> None:
+        """These processes, and this one, which may hold a context from the phases before."""
+        if self._sampler is not None:
+            self._sampler.own([os.getpid(), *pids])
+
     def _edge(self) -> EdgeReading | None:
         return None if self._sampler is None else self._sampler.edge()
 
     def _drain(self) -> None:
         if self._sampler is not None:
             self._take(self._sampler.drain())
-            if any(sample.status == "lost" for sample in self._recent):
+            if any(sample.status == "lost" and sample.field in _OF_THE_DEVICE for sample in self._recent):
                 self._end_sampling()
 
     def _take(self, samples: Sequence[TelemetrySample]) -> None:
@@ -296,6 +301,9 @@ class _BrokenError(Exception):
         self.trouble = trouble
         super().__init__(trouble.message)
 
+
+_OF_THE_DEVICE = frozenset(field for field in POLLED_FIELDS if not field.startswith("process_"))
+"""A process that is gone is no lost device."""
 
 _KEPT_SAMPLES = 64
 """Several of every field."""

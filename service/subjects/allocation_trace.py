@@ -6,7 +6,6 @@ Both are of one thread, so they are installed on the one that builds the subject
 from __future__ import annotations
 
 import gc
-import importlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from typing import Any, Literal
@@ -20,7 +19,7 @@ from service.parity.plan import Plan
 from service.parity.record import Side
 from service.ports import Subject
 from service.subjects.datasets import load_dataset
-from service.subjects.devices import array_module, resolve_device
+from service.subjects.devices import array_module, pci_address, resolve_device
 from service.subjects.numpy_allocator import NumpyAllocator
 from service.subjects.registry import registered_subjects
 from service.subjects.step_timer import BatchMaker
@@ -35,7 +34,7 @@ HOST_EVENT_FLOOR_BYTES = 512
 """NumPy makes and drops arrays of one element to convert numbers; CuPy's pool hands out no less than this."""
 
 DeviceMemory = Callable[[str], int | None]
-"""Bytes in use on a device by all processes, `None` where that cannot be read. Must not make a context there."""
+"""Bytes in use by all processes on the device at a PCI address, `None` where that cannot be read."""
 
 
 class Journal:
@@ -95,19 +94,19 @@ class DeviceLedgers:
     source = "cupy memory hook"
 
     def __init__(self, device: str, device_memory: DeviceMemory) -> None:
-        self._device, self._device_memory = device, device_memory
-        self.baseline_bytes = device_memory(device)
+        self._address, self._device_memory = pci_address(device), device_memory
+        self.baseline_bytes = device_memory(self._address)
         self.journal = Journal()
         self._cupy = array_module(device)
         self._pool = self._cupy.get_default_memory_pool()
 
     def watching(self) -> AbstractContextManager[Any]:
-        hook: AbstractContextManager[Any] = cupy_hook(self.journal)
+        hook: AbstractContextManager[Any] = cupy_hook(self._cupy, self.journal)
         return hook
 
     def sample(self, step: int) -> MemorySample:
         self._cupy.cuda.runtime.deviceSynchronize()
-        used = self._device_memory(self._device)
+        used = self._device_memory(self._address)
         above = None if used is None or self.baseline_bytes is None else used - self.baseline_bytes
         return MemorySample(step, int(self._pool.used_bytes()), int(self._pool.total_bytes()), above)
 
@@ -118,11 +117,10 @@ class DeviceLedgers:
         return settled.device_used_bytes - settled.pool_held_bytes
 
 
-def cupy_hook(journal: Journal) -> Any:
+def cupy_hook(cupy: Any, journal: Journal) -> Any:
     """A CuPy memory hook that tells the journal of what its pool hands out and takes back, in the pool's sizes."""
-    base: Any = importlib.import_module("cupy").cuda.MemoryHook
 
-    class JournalHook(base):  # type: ignore[misc]
+    class JournalHook(cupy.cuda.MemoryHook):  # type: ignore[misc]
         name = "LockstepJournal"
 
         def malloc_postprocess(self, **event: Any) -> None:

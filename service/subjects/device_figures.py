@@ -24,7 +24,7 @@ def measure_device(plan: Plan) -> DeviceFigures:
     """The best of some products: 2 n^3 operations over the time of one, in FLOP/s."""
     device = resolve_device(plan.device)
     xp: Any = array_module(device)
-    stopwatch: Stopwatch = HostStopwatch() if device == "cpu" else EventStopwatch()
+    stopwatch: Stopwatch = HostStopwatch() if device == "cpu" else EventStopwatch(xp)
     size = CPU_SIZE if device == "cpu" else GPU_SIZE
     a = xp.asarray(np.random.default_rng(0).random((size, size), dtype=np.float32))
     out = xp.empty_like(a)

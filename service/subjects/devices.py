@@ -66,6 +66,12 @@ def array_module(device: str) -> Any:
     return cupy
 
 
+def pci_address(device: str) -> str:
+    """Where `cuda:N` is, e.g. 0000:4b:00.0: what tells it apart in libraries that count devices in another order. No
+    context is made there."""
+    return str(importlib.import_module("cupy").cuda.runtime.deviceGetPCIBusId(int(device.removeprefix("cuda:"))))
+
+
 def release_memory(device: str) -> None:
     """Give the driver back what this process's pool holds and nobody uses."""
     if device != "cpu":

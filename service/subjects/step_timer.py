@@ -7,7 +7,6 @@ within a slice but what the subject itself waits for; the events are read once a
 from __future__ import annotations
 
 import gc
-import importlib
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -58,8 +57,8 @@ class EventStopwatch:
 
     clock = "cuda events"
 
-    def __init__(self) -> None:
-        self._cuda: Any = importlib.import_module("cupy").cuda
+    def __init__(self, cupy: Any) -> None:
+        self._cuda = cupy.cuda
         self._pairs: list[tuple[Any, Any]] = []
 
     def measure(self, steps: int, step: Callable[[], object]) -> TimedSteps:
@@ -117,7 +116,7 @@ class StepTimer:
 def open_timer(batches: BatchMaker, subject: str, plan: Plan) -> StepTimer:
     """The registered subject, built by the plan on its device, with the plan's own batches."""
     device = resolve_device(plan.device)
-    array_module(device)
+    xp = array_module(device)
     prepared = batches(load_dataset(plan), plan, "performance")
     built = registered_subjects()[subject].factory(plan)
-    return StepTimer(built, prepared, HostStopwatch() if device == "cpu" else EventStopwatch())
+    return StepTimer(built, prepared, HostStopwatch() if device == "cpu" else EventStopwatch(xp))

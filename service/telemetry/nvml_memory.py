@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 
 import pynvml
 
 
-def memory_in_use(device: str) -> int | None:
-    """Bytes that all processes together use on `cuda:N`, N as CUDA counts; `None` where NVML does not say.
+def memory_in_use(pci_address: str) -> int | None:
+    """Bytes that all processes together use on the device at that address; `None` where NVML does not say.
 
-    By the PCI address, since NVML's indices are not CUDA's. Memory that the driver keeps for itself is not counted.
+    Memory that the driver keeps for itself is not counted.
     """
-    runtime = importlib.import_module("cupy").cuda.runtime
-    address = str(runtime.deviceGetPCIBusId(int(device.removeprefix("cuda:"))))
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return None
     try:
-        handle = pynvml.nvmlDeviceGetHandleByPciBusId(address.encode())
+        handle = pynvml.nvmlDeviceGetHandleByPciBusId(pci_address.encode())
         return int(pynvml.nvmlDeviceGetMemoryInfo(handle, version=pynvml.nvmlMemory_v2).used)
     except pynvml.NVMLError:
         return None

@@ -70,7 +70,7 @@ def test_no_pickle_and_no_open_ended_evaluation(path: Path) -> None:
 
 def test_only_their_owners_import_cupy_pynvml_and_sqlalchemy() -> None:
     owners = {
-        "pynvml": ("service/telemetry/nvml.py",),
+        "pynvml": ("service/telemetry/nvml",),
         "sqlalchemy": ("service/store/", "migrations/"),
         "alembic": ("service/store/", "migrations/"),
         "cupy": ("legacy/", "kernels/", "service/differs/cupy_differ.py", "service/subjects/devices.py"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -119,7 +120,7 @@ class MadeSampler:
 
     def edge(self) -> EdgeReading:
         self.edges += 1
-        return EdgeReading(self.time.seconds, {"energy_j": self.time.seconds})
+        return EdgeReading(self.time.seconds, {} if self.absent else {"energy_j": self.time.seconds})
 
     def pause(self) -> None:
         self.paused = True
@@ -187,8 +188,10 @@ def test_sessions_of_the_reference_alone_build_it_twice_and_every_pair_is_fresh(
     own = [("reference", "old"), ("candidate", "old")] * 6
     assert made == own + [("reference", "old"), ("candidate", "new")] * 3
     assert all(process.closed for process in run.bench.processes)
-    pids = {process.pid for process in run.bench.processes}
-    assert set().union(*({*owned[1:]} for owned in run.sampler.owned)) == pids
+    pids = [process.pid for process in run.bench.processes]
+    pairs = [pair for one, other in zip(pids[::2], pids[1::2], strict=True) for pair in ((), (one, other))]
+    assert [owned[1:] for owned in run.sampler.owned] == [*pairs, ()]
+    assert {owned[0] for owned in run.sampler.owned} == {os.getpid()}
 
 
 def test_the_sampler_is_off_for_the_references_slices_of_its_own_session_only(lab: Any) -> None:
@@ -291,6 +294,12 @@ def test_a_lost_device_is_not_the_subjects_fault(lab: Any) -> None:
     run.sampler = run.bench.sampler = MadeSampler(run.time, lost_after=2)
     with pytest.raises(RunFailed, match="fell off the bus"):
         run.run()
+
+
+def test_a_process_that_is_gone_is_no_lost_device(lab: Any) -> None:
+    run = Run(lab)
+    run.sampler.drain = lambda: [TelemetrySample(run.time.seconds, "process_rss_bytes", None, "lost")]  # type: ignore[method-assign]
+    assert len(run.run().slices) == 96
 
 
 @pytest.mark.parametrize("at", [0, 1, 5, 40])

@@ -8,8 +8,7 @@ import pytest
 
 from service.gate.config import MAX_CASES, GateCase, cases_from_document
 from service.parity.errors import InvalidConfiguration
-from service.parity.plan import Plan, TrainingSpec
-from service.parity.plan import CPU_PHASES
+from service.parity.plan import CPU_PHASES, Plan, TrainingSpec
 from service.parity.policy import named_policy
 
 

@@ -44,7 +44,7 @@ def measured(candidate: str) -> tuple[PerformanceEvidence, dict[str, Any]]:
 
 def test_events_time_what_happens_on_the_stream_and_on_the_host() -> None:
     a = cupy.ones((2048, 2048), dtype=np.float32)
-    stopwatch = EventStopwatch()
+    stopwatch = EventStopwatch(cupy)
     stopwatch.measure(3, lambda: a @ a)
     products = stopwatch.measure(20, lambda: a @ a)
     assert stopwatch.clock == "cuda events"
