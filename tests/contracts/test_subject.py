@@ -71,7 +71,7 @@ def test_registry() -> None:
     assert (kinds["legacy"], kinds["basemodel"]) == ("implementation", "implementation")
     for name, variant in VARIANTS.items():
         assert kinds[name] == ("harmless" if variant.harmless else "known_bad")
-        assert name.startswith("harmless-" if variant.harmless else "bad-")
+        assert name.startswith(("timing-", "harmless-" if variant.harmless else "bad-"))
     assert set(VARIANTS) > BREACHES
 
 
