@@ -87,8 +87,6 @@ def upgrade() -> None:
         sa.Column("candidate_worst_index", sa.Text()),
         sa.Column("oracle_scale", sa.Double()),
         sa.Column("floor_scale", sa.Double(), nullable=False),
-        sa.Column("reference_spread", sa.Double()),
-        sa.Column("reference_slack", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_diffs_runs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "phase", "step", "position", name=op.f("pk_diffs")),
     )

@@ -20,7 +20,8 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from service.parity.errors import StoreError
-from service.parity.record import RunRecord, StepLosses, TapDiff
+from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
+from service.parity.record import RunRecord, Side, StepLosses, TapDiff
 
 T = TypeVar("T")
 
@@ -52,11 +53,22 @@ def decode(kind: type[T], text: str) -> T:
 
 
 def encode_record(record: RunRecord) -> str:
-    """The record without the losses and diffs of its phases, which have tables of their own."""
-    return encode(_with_rows(record, {}, {}))
+    """The record without its rows (losses, diffs, slices, telemetry, allocations), which have tables of their own."""
+    return encode(_with_rows(record, {}, {}, MeasuredRows()))
 
 
-def decode_record(text: str, losses: Sequence[StepLosses], diffs: Sequence[TapDiff]) -> RunRecord:
+@dataclasses.dataclass(frozen=True, slots=True)
+class MeasuredRows:
+    """The rows of the measuring phases."""
+
+    slices: Sequence[Slice] = ()
+    telemetry: Sequence[TelemetrySample] = ()
+    allocations: Sequence[tuple[Side, AllocationEvent]] = ()
+
+
+def decode_record(
+    text: str, losses: Sequence[StepLosses], diffs: Sequence[TapDiff], measured: MeasuredRows
+) -> RunRecord:
     """The whole record; each row goes to the evidence of its phase."""
     losses_by_phase: dict[str, list[StepLosses]] = {}
     for row in losses:
@@ -64,13 +76,29 @@ def decode_record(text: str, losses: Sequence[StepLosses], diffs: Sequence[TapDi
     diffs_by_phase: dict[str, list[TapDiff]] = {}
     for diff in diffs:
         diffs_by_phase.setdefault(diff.phase, []).append(diff)
-    return _with_rows(decode(RunRecord, text), losses_by_phase, diffs_by_phase)
+    return _with_rows(decode(RunRecord, text), losses_by_phase, diffs_by_phase, measured)
 
 
 def _with_rows(
-    record: RunRecord, losses: Mapping[str, Sequence[StepLosses]], diffs: Mapping[str, Sequence[TapDiff]]
+    record: RunRecord,
+    losses: Mapping[str, Sequence[StepLosses]],
+    diffs: Mapping[str, Sequence[TapDiff]],
+    measured: MeasuredRows,
 ) -> RunRecord:
     synchronized, free_running = record.synchronized, record.free_running
+    performance, memory = record.performance, record.memory
+    if performance is not None:
+        performance = dataclasses.replace(
+            performance, slices=tuple(measured.slices), telemetry=tuple(measured.telemetry)
+        )
+    if memory is not None:
+        traces = tuple(
+            dataclasses.replace(
+                trace, events=tuple(event for role, event in measured.allocations if role == trace.role)
+            )
+            for trace in memory.traces
+        )
+        memory = dataclasses.replace(memory, traces=traces)
     if synchronized is not None:
         synchronized = dataclasses.replace(
             synchronized,
@@ -79,7 +107,9 @@ def _with_rows(
         )
     if free_running is not None:
         free_running = dataclasses.replace(free_running, losses=tuple(losses.get("free_running", ())))
-    return dataclasses.replace(record, synchronized=synchronized, free_running=free_running)
+    return dataclasses.replace(
+        record, synchronized=synchronized, free_running=free_running, performance=performance, memory=memory
+    )
 
 
 @functools.cache

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from service.parity.measurements import AllocationEvent, EdgeReading, Slice, TelemetrySample
 from service.parity.plan import Plan
 from service.parity.policy import Policy
-from service.parity.record import DiffStats, StepLosses, TapDiff
+from service.parity.record import DiffStats, Side, StepLosses, TapDiff
 from service.parity.verdict import CheckResult, Verdict
 from service.ports import Progress, RunRow
 from service.store.codec import decode, encode
@@ -117,6 +118,7 @@ def diff_columns(run_id: str, row: TapDiff) -> dict[str, Any]:
         "rms": stats.rms,
         "cosine": stats.cosine,
         "max_ulp": stats.max_ulp,
+        "max_rel": stats.max_rel,
         "worst_index": _index_text(stats.worst_index),
         "reference_error": stats.reference_error,
         "candidate_error": stats.candidate_error,
@@ -156,11 +158,60 @@ def tap_diff(columns: RowMapping) -> TapDiff:
             candidate_error_rms=columns["candidate_error_rms"],
             candidate_worst_index=_index(columns["candidate_worst_index"]),
             oracle_scale=columns["oracle_scale"],
+            max_rel=columns["max_rel"],
         ),
         floor_scale=columns["floor_scale"],
         reference_spread=columns["reference_spread"],
         reference_slack=columns["reference_slack"],
     )
+
+
+_PLAIN_OF_A_SLICE = (
+    "session", "block", "position", "pair", "role", "steps", "median_step_ms", "mean_step_ms", "steps_busy_s",
+    "started_s", "ended_s", "sm_clock_mhz", "kernel_resident_pct", "thread_cpu_s",
+)  # fmt: skip
+
+
+def slice_columns(run_id: str, row: Slice) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        **{name: getattr(row, name) for name in _PLAIN_OF_A_SLICE},
+        "activity": encode(row.activity),
+        "before": None if row.before is None else encode(row.before),
+        "after": None if row.after is None else encode(row.after),
+    }
+
+
+def timed_slice(columns: RowMapping) -> Slice:
+    return Slice(
+        **{name: columns[name] for name in _PLAIN_OF_A_SLICE},
+        activity=decode(dict, columns["activity"]),
+        before=None if columns["before"] is None else decode(EdgeReading, columns["before"]),
+        after=None if columns["after"] is None else decode(EdgeReading, columns["after"]),
+    )
+
+
+def telemetry_columns(run_id: str, row: TelemetrySample) -> dict[str, Any]:
+    return {"run_id": run_id, "at_s": row.at_s, "field": row.field, "value": row.value, "status": row.status}
+
+
+def telemetry_sample(columns: RowMapping) -> TelemetrySample:
+    return TelemetrySample(columns["at_s"], columns["field"], columns["value"], columns["status"])
+
+
+def allocation_columns(run_id: str, role: Side, position: int, row: AllocationEvent) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "role": role,
+        "position": position,
+        "step": int(row.step),
+        "operation": row.operation,
+        "size_bytes": int(row.size_bytes),
+    }
+
+
+def allocation_event(columns: RowMapping) -> tuple[Side, AllocationEvent]:
+    return columns["role"], AllocationEvent(columns["step"], columns["operation"], columns["size_bytes"])
 
 
 def check_columns(run_id: str, verdict: Verdict) -> list[dict[str, Any]]:

@@ -10,14 +10,18 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
+from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
 from service.parity.plan import Plan
 from service.parity.policy import Policy
-from service.parity.record import RunRecord, StepLosses, TapDiff
+from service.parity.record import SIDES, RunRecord, Side, StepLosses, TapDiff
 from service.parity.verdict import CheckResult, Verdict
 from service.ports import Progress, RunFilter, RunRow
 from service.store import transitions
-from service.store.codec import decode, decode_record, encode, encode_record
+from service.store.codec import MeasuredRows, decode, decode_record, encode, encode_record
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -25,6 +29,9 @@ class _Kept:
     row: RunRow
     losses: dict[tuple[str, int], StepLosses] = field(default_factory=dict)
     diffs: dict[tuple[str, int, int], TapDiff] = field(default_factory=dict)
+    slices: dict[tuple[str, int, int], Slice] = field(default_factory=dict)
+    telemetry: dict[tuple[float, str], TelemetrySample] = field(default_factory=dict)
+    allocations: dict[Side, tuple[AllocationEvent, ...]] = field(default_factory=dict)
     record: str | None = None
     verdict: str | None = None
 
@@ -93,6 +100,24 @@ class MemoryRunStore:
             for row in rows:
                 diffs.setdefault((row.phase, row.step, row.position), row)
 
+    def add_slices(self, run_id: str, rows: Sequence[Slice]) -> None:
+        with self._turn:
+            slices = self._kept(run_id).slices
+            for row in rows:
+                slices.setdefault((row.session, row.block, row.position), decode(Slice, encode(row)))
+
+    def add_telemetry(self, run_id: str, rows: Sequence[TelemetrySample]) -> None:
+        with self._turn:
+            telemetry = self._kept(run_id).telemetry
+            for row in rows:
+                telemetry.setdefault((row.at_s, row.field), row)
+
+    def add_allocations(self, run_id: str, role: Side, rows: Sequence[AllocationEvent]) -> None:
+        with self._turn:
+            kept = self._kept(run_id)
+            if rows:
+                kept.allocations.setdefault(role, tuple(rows))
+
     def save_record(self, run_id: str, record: RunRecord) -> None:
         document = encode_record(record)
         with self._turn:
@@ -102,7 +127,8 @@ class MemoryRunStore:
         with self._turn:
             kept = self._kept(run_id)
             document, losses, diffs = kept.record, _ordered_losses(kept), _ordered_diffs(kept)
-        return None if document is None else decode_record(document, losses, diffs)
+            measured = MeasuredRows(_ordered_slices(kept), _ordered_telemetry(kept), _ordered_allocations(kept))
+        return None if document is None else decode_record(document, losses, diffs, measured)
 
     def finish(self, run_id: str, verdict: Verdict, at: datetime) -> RunRow:
         document = encode(verdict)
@@ -132,14 +158,28 @@ class MemoryRunStore:
     def losses(self, run_id: str, phase: str | None, offset: int, limit: int) -> list[StepLosses]:
         with self._turn:
             ordered = _ordered_losses(self._kept(run_id))
-        found = [row for row in ordered if phase in (None, row.phase)]
-        return found[max(offset, 0) :][: max(limit, 0)]
+        return _page([row for row in ordered if phase in (None, row.phase)], offset, limit)
 
     def diffs(self, run_id: str, phase: str | None, tap: str | None, offset: int, limit: int) -> list[TapDiff]:
         with self._turn:
             ordered = _ordered_diffs(self._kept(run_id))
-        found = [row for row in ordered if phase in (None, row.phase) and tap in (None, row.tap)]
-        return found[max(offset, 0) :][: max(limit, 0)]
+        return _page([row for row in ordered if phase in (None, row.phase) and tap in (None, row.tap)], offset, limit)
+
+    def slices(self, run_id: str, offset: int, limit: int) -> list[Slice]:
+        with self._turn:
+            return _page(_ordered_slices(self._kept(run_id)), offset, limit)
+
+    def telemetry(self, run_id: str, field: str | None, offset: int, limit: int) -> list[TelemetrySample]:
+        with self._turn:
+            ordered = _ordered_telemetry(self._kept(run_id))
+        return _page([row for row in ordered if field in (None, row.field)], offset, limit)
+
+    def allocations(
+        self, run_id: str, role: Side | None, offset: int, limit: int
+    ) -> list[tuple[Side, AllocationEvent]]:
+        with self._turn:
+            ordered = _ordered_allocations(self._kept(run_id))
+        return _page([row for row in ordered if role in (None, row[0])], offset, limit)
 
     def checks(self, run_id: str) -> list[CheckResult]:
         verdict = self.verdict(run_id)
@@ -176,3 +216,19 @@ def _ordered_diffs(kept: _Kept) -> list[TapDiff]:
         kept.diffs.values(),
         key=lambda row: (transitions.phase_rank(row.phase), row.phase, row.step, row.position),
     )
+
+
+def _ordered_slices(kept: _Kept) -> list[Slice]:
+    return sorted(kept.slices.values(), key=lambda row: (row.started_s, row.session, row.block, row.position))
+
+
+def _ordered_telemetry(kept: _Kept) -> list[TelemetrySample]:
+    return sorted(kept.telemetry.values(), key=lambda row: (row.at_s, row.field))
+
+
+def _ordered_allocations(kept: _Kept) -> list[tuple[Side, AllocationEvent]]:
+    return [(role, event) for role in SIDES for event in kept.allocations.get(role, ())]
+
+
+def _page(rows: Sequence[T], offset: int, limit: int) -> list[T]:
+    return list(rows[max(offset, 0) :][: max(limit, 0)])

@@ -114,8 +114,68 @@ class Diff(Base):
     candidate_worst_index: Mapped[str | None] = mapped_column(Text)
     oracle_scale: Mapped[float | None]
     floor_scale: Mapped[float]
+    # The order of a table's columns is that of its migrations.
+    max_rel: Mapped[float | None]
     reference_spread: Mapped[float | None]
-    reference_slack: Mapped[float]
+    reference_slack: Mapped[float] = mapped_column(server_default="1.0")
+
+
+_ROLE = "role IN ('reference', 'candidate')"
+
+
+class TimedSlice(Base):
+    """One slice of a timing session; readings at its edges and its activity are JSON."""
+
+    __tablename__ = "slices"
+    __table_args__ = (CheckConstraint(_ROLE, name="role"),)
+
+    run_id: Mapped[str] = mapped_column(IDENTIFIER, ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
+    session: Mapped[str] = mapped_column(primary_key=True)
+    block: Mapped[int] = mapped_column(Integer, primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    pair: Mapped[int] = mapped_column(Integer)
+    role: Mapped[str]
+    steps: Mapped[int] = mapped_column(BigInteger)
+    median_step_ms: Mapped[float]
+    mean_step_ms: Mapped[float]
+    steps_busy_s: Mapped[float]
+    started_s: Mapped[float]
+    ended_s: Mapped[float]
+    sm_clock_mhz: Mapped[float | None]
+    kernel_resident_pct: Mapped[float | None]
+    thread_cpu_s: Mapped[float | None]
+    activity: Mapped[str] = mapped_column(Text)
+    before: Mapped[str | None] = mapped_column(Text)
+    after: Mapped[str | None] = mapped_column(Text)
+
+
+class Telemetry(Base):
+    """One value of one field at one moment of the machine's monotonic clock."""
+
+    __tablename__ = "telemetry"
+
+    run_id: Mapped[str] = mapped_column(IDENTIFIER, ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
+    at_s: Mapped[float] = mapped_column(primary_key=True)
+    field: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float | None]
+    status: Mapped[str]
+
+
+class Allocation(Base):
+    """One allocation or release of a side, in the order in which they happened."""
+
+    __tablename__ = "allocations"
+    __table_args__ = (
+        CheckConstraint(_ROLE, name="role"),
+        CheckConstraint("operation IN ('malloc', 'free')", name="operation"),
+    )
+
+    run_id: Mapped[str] = mapped_column(IDENTIFIER, ForeignKey(Run.id, ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    step: Mapped[int] = mapped_column(BigInteger)
+    operation: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
 
 
 class Check(Base):

@@ -9,26 +9,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Engine, MappingResult, Table, case, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    MappingResult,
+    Select,
+    Table,
+    case,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
+from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
 from service.parity.plan import PHASES, Plan
 from service.parity.policy import Policy
-from service.parity.record import RunRecord, StepLosses, TapDiff
+from service.parity.record import SIDES, RunRecord, Side, StepLosses, TapDiff
 from service.parity.verdict import CheckResult, Verdict
 from service.ports import Progress, RunFilter, RunRow
 from service.store import mapping, transitions
-from service.store.codec import decode, decode_record, encode, encode_record
+from service.store.codec import MeasuredRows, decode, decode_record, encode, encode_record
 from service.store.connection import Transactions
 from service.store.migrate import check_revision
-from service.store.schema import Check, Diff, Run, Step
+from service.store.schema import Allocation, Check, Diff, Run, Step, Telemetry, TimedSlice
 
 _RUNS = cast(Table, Run.__table__)
 _STEPS = cast(Table, Step.__table__)
 _DIFFS = cast(Table, Diff.__table__)
 _CHECKS = cast(Table, Check.__table__)
+_SLICES = cast(Table, TimedSlice.__table__)
+_TELEMETRY = cast(Table, Telemetry.__table__)
+_ALLOCATIONS = cast(Table, Allocation.__table__)
 
 # A listing leaves the two large documents where they are.
 _LISTED = [column for column in _RUNS.columns if column.name not in ("record", "verdict")]
@@ -90,18 +106,30 @@ class SqlRunStore:
             return _store(connection, transitions.request_cancel(_load(connection, run_id, lock=True), at))
 
     def add_losses(self, run_id: str, rows: Sequence[StepLosses]) -> None:
-        columns = [mapping.step_columns(run_id, row) for row in rows]
-        with self._transactions.writing() as connection:
-            _require(connection, run_id)
-            if columns:
-                connection.execute(_insert_unless_there(connection, _STEPS), columns)
+        self._add(run_id, _STEPS, [mapping.step_columns(run_id, row) for row in rows])
 
     def add_diffs(self, run_id: str, rows: Sequence[TapDiff]) -> None:
-        columns = [mapping.diff_columns(run_id, row) for row in rows]
+        self._add(run_id, _DIFFS, [mapping.diff_columns(run_id, row) for row in rows])
+
+    def add_slices(self, run_id: str, rows: Sequence[Slice]) -> None:
+        self._add(run_id, _SLICES, [mapping.slice_columns(run_id, row) for row in rows])
+
+    def add_telemetry(self, run_id: str, rows: Sequence[TelemetrySample]) -> None:
+        self._add(run_id, _TELEMETRY, [mapping.telemetry_columns(run_id, row) for row in rows])
+
+    def add_allocations(self, run_id: str, role: Side, rows: Sequence[AllocationEvent]) -> None:
+        columns = [mapping.allocation_columns(run_id, role, position, row) for position, row in enumerate(rows)]
+        there = select(_ALLOCATIONS.c.position).where(_ALLOCATIONS.c.run_id == run_id, _ALLOCATIONS.c.role == role)
+        with self._transactions.writing() as connection:
+            _require(connection, run_id)
+            if columns and connection.scalar(there.limit(1)) is None:
+                connection.execute(insert(_ALLOCATIONS), columns)
+
+    def _add(self, run_id: str, table: Table, columns: list[dict[str, Any]]) -> None:
         with self._transactions.writing() as connection:
             _require(connection, run_id)
             if columns:
-                connection.execute(_insert_unless_there(connection, _DIFFS), columns)
+                connection.execute(_insert_unless_there(connection, table), columns)
 
     def save_record(self, run_id: str, record: RunRecord) -> None:
         document = encode_record(record)
@@ -116,7 +144,12 @@ class SqlRunStore:
                 return None
             losses = [mapping.step_losses(found) for found in _in_order(connection, _STEPS, run_id)]
             diffs = [mapping.tap_diff(found) for found in _in_order(connection, _DIFFS, run_id)]
-        return decode_record(document, losses, diffs)
+            measured = MeasuredRows(
+                _slices(connection, run_id, 0, _MOST_ROWS),
+                _telemetry(connection, run_id, None, 0, _MOST_ROWS),
+                _allocations(connection, run_id, None, 0, _MOST_ROWS),
+            )
+        return decode_record(document, losses, diffs, measured)
 
     def finish(self, run_id: str, verdict: Verdict, at: datetime) -> RunRow:
         header, checks = encode(replace(verdict, checks=())), mapping.check_columns(run_id, verdict)
@@ -155,6 +188,23 @@ class SqlRunStore:
             _require(connection, run_id)
             found = _in_order(connection, _DIFFS, run_id, phase, where, offset, limit)
             return [mapping.tap_diff(columns) for columns in found]
+
+    def slices(self, run_id: str, offset: int, limit: int) -> list[Slice]:
+        with self._transactions.reading() as connection:
+            _require(connection, run_id)
+            return _slices(connection, run_id, offset, limit)
+
+    def telemetry(self, run_id: str, field: str | None, offset: int, limit: int) -> list[TelemetrySample]:
+        with self._transactions.reading() as connection:
+            _require(connection, run_id)
+            return _telemetry(connection, run_id, field, offset, limit)
+
+    def allocations(
+        self, run_id: str, role: Side | None, offset: int, limit: int
+    ) -> list[tuple[Side, AllocationEvent]]:
+        with self._transactions.reading() as connection:
+            _require(connection, run_id)
+            return _allocations(connection, run_id, role, offset, limit)
 
     def checks(self, run_id: str) -> list[CheckResult]:
         with self._transactions.reading() as connection:
@@ -200,6 +250,37 @@ def _checks(connection: Connection, run_id: str) -> list[CheckResult]:
     return [mapping.check_result(columns) for columns in connection.execute(query).mappings()]
 
 
+def _slices(connection: Connection, run_id: str, offset: int, limit: int) -> list[Slice]:
+    order = (_SLICES.c.started_s, _SLICES.c.session, _SLICES.c.block, _SLICES.c.position)
+    query = select(_SLICES).where(_SLICES.c.run_id == run_id).order_by(*order)
+    return [mapping.timed_slice(columns) for columns in _paged(connection, query, offset, limit)]
+
+
+def _telemetry(
+    connection: Connection, run_id: str, field: str | None, offset: int, limit: int
+) -> list[TelemetrySample]:
+    query = select(_TELEMETRY).where(_TELEMETRY.c.run_id == run_id)
+    if field is not None:
+        query = query.where(_TELEMETRY.c.field == field)
+    query = query.order_by(_TELEMETRY.c.at_s, _TELEMETRY.c.field)
+    return [mapping.telemetry_sample(columns) for columns in _paged(connection, query, offset, limit)]
+
+
+def _allocations(
+    connection: Connection, run_id: str, role: Side | None, offset: int, limit: int
+) -> list[tuple[Side, AllocationEvent]]:
+    query = select(_ALLOCATIONS).where(_ALLOCATIONS.c.run_id == run_id)
+    if role is not None:
+        query = query.where(_ALLOCATIONS.c.role == role)
+    rank = case({side: rank for rank, side in enumerate(SIDES)}, value=_ALLOCATIONS.c.role)
+    query = query.order_by(rank, _ALLOCATIONS.c.position)
+    return [mapping.allocation_event(columns) for columns in _paged(connection, query, offset, limit)]
+
+
+def _paged(connection: Connection, query: Select[Any], offset: int, limit: int) -> MappingResult:
+    return connection.execute(query.offset(_page(offset)).limit(_page(limit))).mappings()
+
+
 def _in_order(
     connection: Connection,
     table: Table,
@@ -218,7 +299,7 @@ def _in_order(
     else:
         # No rank: the primary key's index gives this order without a sort.
         query = query.where(table.c.phase == phase).order_by(*keys)
-    return connection.execute(query.offset(_page(offset)).limit(_page(limit))).mappings()
+    return _paged(connection, query, offset, limit)
 
 
 def _insert_unless_there(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -8,7 +8,19 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from service.parity.errors import StoreError
+from service.parity.errors import RunNotFound, StoreError
+from service.parity.measurements import (
+    AllocationEvent,
+    EdgeReading,
+    MemoryEvidence,
+    MemorySample,
+    MemoryTrace,
+    PerformanceEvidence,
+    SamplerReport,
+    Slice,
+    TelemetrySample,
+    TimingTrouble,
+)
 from service.parity.plan import Plan
 from service.parity.policy import named_policy
 from service.parity.record import DiffStats, RunRecord, StepLosses, TapDiff
@@ -188,3 +200,104 @@ class TestVerdict:
         with pytest.raises(StoreError):
             run_store.finish("r1", broken, T0)
         assert run_store.run("r1") == before
+
+
+def a_slice(position: int, **changes: object) -> Slice:
+    row = Slice(
+        session="comparison",
+        pair=0,
+        block=position // 4,
+        position=position % 4,
+        role="reference" if position % 4 in (0, 3) else "candidate",
+        steps=30,
+        median_step_ms=1.5,
+        mean_step_ms=1.6,
+        steps_busy_s=0.05,
+        started_s=100.0 + position,
+        ended_s=100.5 + position,
+        before=EdgeReading(100.0 + position, {"energy_j": 12.5}, {"thermal_throttle_s": "not_supported"}, 0),
+        after=None,
+        sm_clock_mhz=None,
+        kernel_resident_pct=97.5,
+        activity={"sm_active_pct": 55.5},
+    )
+    return replace(row, **changes)
+
+
+class TestMeasurements:
+    """Slices, samples and allocation events."""
+
+    def test_slices_come_back_as_they_were_taken(self, run_store: RunStore) -> None:
+        start(run_store)
+        rows = [a_slice(n) for n in range(12)]
+        run_store.add_slices("r1", rows[6:])
+        run_store.add_slices("r1", [replace(rows[6], steps=99), *rows[:6]])
+        run_store.add_slices("r1", [])
+        assert run_store.slices("r1", 0, 100) == rows
+        assert run_store.slices("r1", 4, 3) == rows[4:7]
+        confirmed = a_slice(0, session="confirmation", started_s=500.0, before=None, thread_cpu_s=0.0)
+        run_store.add_slices("r1", [confirmed])
+        assert run_store.slices("r1", 12, 100) == [confirmed]
+
+    def test_a_sample_that_was_not_measured_is_no_zero(self, run_store: RunStore) -> None:
+        start(run_store)
+        rows = [
+            TelemetrySample(1.25, "kernel_resident_pct", 0.0),
+            TelemetrySample(1.25, "power_w", None, "not_supported"),
+            TelemetrySample(1.5, "power_w", NAN),
+            TelemetrySample(2.0, "kernel_resident_pct", None, "lost"),
+        ]
+        run_store.add_telemetry("r1", rows[::-1])
+        run_store.add_telemetry("r1", [replace(rows[0], value=50.0)])
+        assert repr(run_store.telemetry("r1", None, 0, 100)) == repr(rows)
+        assert run_store.telemetry("r1", "kernel_resident_pct", 0, 100) == [rows[0], rows[3]]
+        assert run_store.telemetry("r1", None, 1, 1) == [rows[1]]
+
+    def test_events_of_both_sides_stay_in_order(self, run_store: RunStore) -> None:
+        start(run_store)
+        events = [
+            AllocationEvent(-1, "malloc", 2**40),
+            AllocationEvent(0, "malloc", 512),
+            AllocationEvent(0, "free", 512),
+        ]
+        run_store.add_allocations("r1", "candidate", events)
+        run_store.add_allocations("r1", "candidate", events[:1])
+        run_store.add_allocations("r1", "reference", [])
+        run_store.add_allocations("r1", "reference", events[:2])
+        expected = [*(("reference", event) for event in events[:2]), *(("candidate", event) for event in events)]
+        assert run_store.allocations("r1", None, 0, 100) == expected
+        assert run_store.allocations("r1", "candidate", 1, 100) == expected[3:]
+
+    def test_the_record_has_them_again(self, run_store: RunStore) -> None:
+        start(run_store)
+        events = (AllocationEvent(-1, "malloc", 4096),)
+        record = RunRecord(
+            plan=Plan(),
+            subjects={},
+            environment={},
+            performance=PerformanceEvidence(
+                "perf_counter",
+                7,
+                slices=tuple(a_slice(n) for n in range(4)),
+                planned_blocks={"comparison": 12},
+                sampler=SamplerReport("absent", "cpu", None, None, "no driver"),
+                telemetry=(TelemetrySample(1.0, "power_w", 250.5),),
+                troubles=(TimingTrouble("candidate", "comparison", "it raised"),),
+            ),
+            memory=MemoryEvidence(
+                (MemoryTrace("candidate", "numpy allocator", 60, 1, 2, (MemorySample(0, 1, None, 3),), events),)
+            ),
+        )
+        run_store.save_record("r1", record)
+        assert record.performance is not None
+        run_store.add_slices("r1", record.performance.slices)
+        run_store.add_telemetry("r1", record.performance.telemetry)
+        run_store.add_allocations("r1", "candidate", events)
+        assert run_store.record("r1") == record
+
+    @pytest.mark.parametrize("call", ["slices", "telemetry", "allocations"])
+    def test_an_unknown_run(self, run_store: RunStore, call: str) -> None:
+        with pytest.raises(RunNotFound):
+            getattr(run_store, f"add_{call}")("nobody", *([] if call != "allocations" else ["reference"]), [])
+        with pytest.raises(RunNotFound):
+            getattr(run_store, call)("nobody", *([] if call == "slices" else [None]), 0, 10)

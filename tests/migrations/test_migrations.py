@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pysqlite3.dbapi2 as sqlite
@@ -14,21 +16,24 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from service.parity.checks import judge
 from service.parity.errors import SchemaMismatch, StoreUnavailable
+from service.ports import RunFilter
 from service.store.connection import make_engine
 from service.store.migrate import MIGRATIONS, current_revision, head_revision, migrate
 from service.store.schema import Base
 from service.store.sql import SqlRunStore
 
 ROOT = Path(MIGRATIONS).parent
+ASSETS = Path(__file__).with_name("assets")
 
 NEXT = """
 import os, signal
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -53,7 +58,7 @@ def next_scripts(tmp_path: Path) -> Path:
 def scripts_with(tmp_path: Path, between: str) -> Path:
     scripts = tmp_path / "later"
     shutil.copytree(MIGRATIONS, scripts, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    (scripts / "versions" / "0002_note.py").write_text(NEXT.format(between=between))
+    (scripts / "versions" / "9999_note.py").write_text(NEXT.format(between=between))
     return scripts
 
 
@@ -95,7 +100,7 @@ def test_the_migrated_tables_are_those_of_the_code(url: str) -> None:
 
 
 def test_their_definitions_are_the_same_to_the_letter(url: str, tmp_path: Path) -> None:
-    """Alembic compares neither checks nor the order of columns."""
+    """Alembic does not compare checks. A column that was added later stands at the end, on the same line."""
     migrate(url)
     other = f"sqlite:///{tmp_path}/metadata.db"
     engine = create_engine(other, module=sqlite)
@@ -105,7 +110,7 @@ def test_their_definitions_are_the_same_to_the_letter(url: str, tmp_path: Path) 
 
     def by_name(address: str) -> dict[object, list[str]]:
         return {
-            name: sorted(str(sql).replace(", \n", "\n").split("\n"))
+            name: sorted(word.strip() for word in re.findall(r"[^,\n\t()]+", str(sql)) if word.strip())
             for name, sql in query(address, definitions)
             if "alembic" not in str(name)
         }
@@ -116,7 +121,7 @@ def test_their_definitions_are_the_same_to_the_letter(url: str, tmp_path: Path) 
 def test_migrating_twice_changes_nothing(url: str) -> None:
     migrate(url)
     before = Path(url.removeprefix("sqlite:///")).read_bytes()
-    assert migrate(url) == "0001"
+    assert migrate(url) == head_revision()
     assert Path(url.removeprefix("sqlite:///")).read_bytes() == before
 
 
@@ -128,7 +133,7 @@ def test_the_working_folder_does_not_matter(url: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program, url], cwd=decoy.parent, capture_output=True, text=True, timeout=60, check=True
     )
-    assert (done.stdout, done.stderr) == ("0001\n", "")
+    assert (done.stdout, done.stderr) == (f"{head_revision()}\n", "")
 
 
 def test_eight_processes_migrate_one_new_database(url: str) -> None:
@@ -147,7 +152,7 @@ class TestInterrupted:
         broken = scripts_with(tmp_path, "raise RuntimeError('in the middle')")
         with pytest.raises(RuntimeError, match="in the middle"):
             migrate(url, broken)
-        assert current_revision(url) == "0001"
+        assert current_revision(url) == head_revision()
         assert "extra" not in tables(url)
         check_ready(url)
 
@@ -169,7 +174,7 @@ class TestInterrupted:
         done = subprocess.run([sys.executable, "-c", program, url, str(scripts)], timeout=60, check=False)
         assert done.returncode == -signal.SIGKILL
         assert tables(url) == set()
-        assert migrate(url) == "0001"
+        assert migrate(url) == head_revision()
         check_ready(url)
 
 
@@ -185,18 +190,18 @@ class TestLaterRevisions:
     def test_rebuilding_a_table_keeps_the_rows_that_refer_to_it(self, url: str, next_scripts: Path) -> None:
         migrate(url)
         self.fill(url)
-        assert migrate(url, next_scripts) == "0002"
+        assert migrate(url, next_scripts) == "9999"
         assert query(url, "SELECT run_id FROM steps") == [("r1",)]
         assert query(url, "SELECT note FROM runs") == [(None,)]
 
     def test_a_newer_database_is_refused_and_left_alone(self, url: str, next_scripts: Path) -> None:
         migrate(url)
         migrate(url, next_scripts)
-        says = "is at revision 0002, which this Lockstep does not know; use the newer Lockstep or another database"
+        says = "is at revision 9999, which this Lockstep does not know; use the newer Lockstep or another database"
         for use in (migrate, check_ready):
             with pytest.raises(SchemaMismatch, match=says):
                 use(url)
-        assert current_revision(url) == "0002"
+        assert current_revision(url) == "9999"
 
     def test_an_older_database_asks_for_a_migration(
         self, url: str, next_scripts: Path, monkeypatch: pytest.MonkeyPatch
@@ -204,8 +209,36 @@ class TestLaterRevisions:
         migrate(url)
         monkeypatch.setattr("service.store.migrate.MIGRATIONS", next_scripts)
         monkeypatch.setattr("service.store.migrate.head_revision", lambda: head_revision(next_scripts))
-        with pytest.raises(SchemaMismatch, match="is at revision 0001 and this Lockstep needs 0002; run `lockstep mig"):
+        with pytest.raises(SchemaMismatch, match="is at revision 0002 and this Lockstep needs 9999; run `lockstep mig"):
             check_ready(url)
+
+
+class TestDatabasesOfEarlierVersions:
+    """`assets/NNNN.sql` is a database as the Lockstep of that revision left it."""
+
+    def test_what_revision_0001_kept_is_read_by_this_version(self, url: str) -> None:
+        with closing(sqlite.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.executescript((ASSETS / "0001.sql").read_text())
+        assert current_revision(url) == "0001"
+        with pytest.raises(SchemaMismatch, match="run `lockstep migrate`"):
+            check_ready(url)
+        assert migrate(url) == head_revision()
+        with closing(SqlRunStore(make_engine(url))) as store:
+            (run,) = store.runs(RunFilter())
+            assert (run.state, run.outcome, run.plan.candidate) == ("finished", "PASS", "harmless-split-k")
+            assert len(store.losses(run.id, None, 0, 1000)) == 2 + 12
+            diffs = store.diffs(run.id, None, None, 0, 1000)
+            assert len(diffs) == 2 * 13
+            assert {(diff.reference_slack, diff.reference_spread, diff.stats.max_rel) for diff in diffs} == {
+                (1.0, None, None)
+            }
+            assert [check.name for check in store.checks(run.id)][:1] == ["integrity.same_batches"]
+            record = store.record(run.id)
+            assert record is not None
+            assert record.synchronized is not None
+            assert record.synchronized.diffs == tuple(diffs)
+            assert record.performance is None
+            assert judge(record, run.policy).outcome in ("PASS", "INCONCLUSIVE")
 
 
 class TestForeignDatabases:

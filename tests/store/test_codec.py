@@ -24,7 +24,7 @@ from service.parity.record import (
     Trouble,
 )
 from service.parity.verdict import CheckResult, FirstDivergence, Verdict
-from service.store.codec import decode, decode_record, encode, encode_record, storable
+from service.store.codec import MeasuredRows, decode, decode_record, encode, encode_record, storable
 
 # Lists, not tuples: free-form parts have no type to turn a list back into a tuple.
 free_form = st.recursive(
@@ -88,12 +88,21 @@ def test_the_digest_survives() -> None:
     assert decode(Plan, encode(plan)).digest() == plan.digest()
 
 
+def measured_rows(record: RunRecord) -> MeasuredRows:
+    traces = record.memory.traces if record.memory else ()
+    return MeasuredRows(
+        record.performance.slices if record.performance else (),
+        record.performance.telemetry if record.performance else (),
+        [(trace.role, event) for trace in traces for event in trace.events],
+    )
+
+
 @slow
 @given(records)
 def test_rows_return_to_the_evidence_of_their_phase(record: RunRecord) -> None:
     losses = [row for part in (record.synchronized, record.free_running) if part for row in part.losses]
     diffs = record.synchronized.diffs if record.synchronized else ()
-    kept = decode_record(encode_record(record), losses, diffs)
+    kept = decode_record(encode_record(record), losses, diffs, measured_rows(record))
     for part, name in ((kept.synchronized, "synchronized"), (kept.free_running, "free_running")):
         if part is not None:
             assert same(part.losses, tuple(row for row in losses if row.phase == name))
