@@ -35,12 +35,12 @@ from service.store.sql import SqlRunStore
 from service.subjects.allocation_trace import trace_memory
 from service.subjects.datasets import check_dataset, dataset_entries, load_dataset
 from service.subjects.device_figures import measure_device
-from service.subjects.devices import array_module, find_devices, release_memory, resolve_device
+from service.subjects.devices import array_module, find_devices, pci_address, release_memory, resolve_device
 from service.subjects.legacy import changed_frozen_files
 from service.subjects.oracle import Float64Oracle
 from service.subjects.registry import check_subjects, registered_subjects
 from service.subjects.step_timer import open_timer
-from service.telemetry.absent import AbsentSampler
+from service.telemetry.choose import make_sampler
 from service.telemetry.environment import describe_environment, package_version
 from service.telemetry.nvml_memory import memory_in_use
 from service.worker import Worker
@@ -196,7 +196,8 @@ def _bench(plan: Plan) -> Bench:
 
 
 def _sampler(plan: Plan) -> Sampler:
-    return AbsentSampler(resolve_device(plan.device), "this version has no sampler")
+    device = resolve_device(plan.device)
+    return make_sampler(device, None if device == "cpu" else pci_address(device))
 
 
 def _environment(plan: Plan) -> Mapping[str, Any]:

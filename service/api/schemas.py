@@ -8,10 +8,12 @@ string "NaN", since JSON has no number for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from service.parity.measurements import Slice, TelemetrySample
 from service.parity.plan import (
     CheckpointSpec,
     FreeRunningSpec,
@@ -193,6 +195,18 @@ class DiffQuery(StepQuery):
     tap: Name | None = None
 
 
+class TelemetryQuery(PageQuery):
+    """Which samples to list."""
+
+    field: Name | None = None
+
+
+class AllocationQuery(PageQuery):
+    """Whose allocation events to list."""
+
+    role: Literal["reference", "candidate"] | None = None
+
+
 class ReportQuery(BaseModel):
     """In which form to send the report; without it, as `Accept` says."""
 
@@ -219,6 +233,21 @@ RunPage = Page[RunRow]
 StepPage = Page[StepLosses]
 DiffPage = Page[TapDiff]
 CheckPage = Page[CheckResult]
+SlicePage = Page[Slice]
+TelemetryPage = Page[TelemetrySample]
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationRow:
+    """One allocation or release of a side."""
+
+    role: Literal["reference", "candidate"]
+    step: int
+    operation: Literal["malloc", "free"]
+    size_bytes: int
+
+
+AllocationPage = Page[AllocationRow]
 
 
 class Items(_Out, Generic[T]):
