@@ -88,7 +88,7 @@ class Watch:
         self._reads = self._gaps = 0
         self._paused = False
         self._own: list[int] = []
-        device.edge([])  # the first read of the energy counter takes 14 ms: not at the first slice
+        device.warm_up()
         self._began_s, self._began_cpu_s = time.monotonic(), time.process_time()
         self._due = dict.fromkeys(self._periods, self._began_s)
 

@@ -117,6 +117,13 @@ class WatchedDevice:
         self._gpm_at_s = None
         self._buffer.restart()
 
+    def warm_up(self) -> None:
+        """Read the counters once for nothing: the first read of energy takes 14 ms, not to be taken from a slice."""
+        try:
+            self._ask(lambda: self._nvml.nvmlDeviceGetFieldValues(self._handle, list(EDGE_IDS)))
+        except _LostError as lost:
+            self._lose(lost.fault)
+
     def edge(self, own: Sequence[int]) -> EdgeReading:
         """The counters now, in one batch of field reads; levels; processes on the device that are not in `own`."""
         if self.lost_reason is not None:
