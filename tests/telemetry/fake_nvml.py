@@ -26,7 +26,8 @@ ULL, UI = 3, 1
 @dataclass
 class FakeNvml:
     """`faults`: by number of the call, from 1, the code that it raises; `broken`: by function, always;
-    `field_faults`: by field id. `hangs_in`: the function that never returns, from its `hangs_after`-th call on."""
+    `field_faults` and `metric_faults`: by id, within an answer. `hangs_in`: the function that never returns, from its
+    `hangs_after`-th call on; `dies_in` likewise ends the process."""
 
     faults: Mapping[int, int] = field(default_factory=dict)
     broken: Mapping[str, int] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class FakeNvml:
     hangs_in: str | None = None
     hangs_after: int = 1
     dies_in: str | None = None
+    dies_after: int = 1
     mig: bool = False
     gpm: bool = True
     pids: Sequence[int] = ()
@@ -48,7 +50,7 @@ class FakeNvml:
         self.calls.append(name)
         if name == self.hangs_in and self.calls.count(name) >= self.hangs_after:
             threading.Event().wait()
-        if name == self.dies_in:
+        if name == self.dies_in and self.calls.count(name) >= self.dies_after:
             os._exit(41)
         code = self.faults.get(len(self.calls), self.broken.get(name))
         if code is not None:
@@ -160,3 +162,8 @@ class FakeNvml:
             metric.nvmlReturn = self.metric_faults.get(metric.metricId, 0)
             metric.value = 50.0 + metric.metricId
         return metricsGet
+
+
+def dying_nvml() -> FakeNvml:
+    """A library that takes its process down when the temperature is read for the second time."""
+    return FakeNvml(dies_in="nvmlDeviceGetTemperature", dies_after=2)
