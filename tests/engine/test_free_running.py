@@ -165,6 +165,32 @@ def test_band_members_differ_from_the_reference_and_from_each_other(lab: Any) ->
     assert max(abs(a - b) / b for a, b in zip(first.losses, base, strict=True) if b) < 1e-4
 
 
+def test_the_references_of_the_band_are_perturbed_after_every_step(lab: Any) -> None:
+    """Moved at the start only, they would be too close to the reference to excuse a flipped unit (docs/parity.md)."""
+    reference = lab.Stub()
+    given: list[Any] = []
+    held: list[Any] = []
+
+    def load_state(state: Any) -> None:
+        given.append({name: array.copy() for name, array in state.items()})
+        reference.inner.load_state(state)
+
+    def train_step(batch: Any, taps: bool = False) -> Any:
+        result = reference.inner.train_step(batch, taps=taps)
+        held.append(reference.inner.state())
+        return result
+
+    reference.load_state, reference.train_step = load_state, train_step
+    lab.free_running(reference=reference)
+    spec, window = lab.plan.free_running, lab.plan.band_window()
+    trained = held[-spec.band_runs * window :]
+    # A member is given the initial state, and after each of its steps a perturbed one.
+    perturbed = [state for i, state in enumerate(given[1:]) if i % (window + 1)]
+    assert len(perturbed) == len(trained) == spec.band_runs * window
+    for before, after in zip(trained, perturbed, strict=True):
+        assert all((after[name] != before[name]).all() for name in before)
+
+
 def test_the_band_is_reproducible(lab: Any) -> None:
     assert lab.free_running().free_running == lab.free_running().free_running
 
