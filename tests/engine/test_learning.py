@@ -113,6 +113,13 @@ def test_a_model_that_did_not_learn(lab: Any, side: str, name: str) -> None:
         assert vary == BLAME[side]
 
 
+def test_the_first_colour_right_and_every_other_another_rows(lab: Any) -> None:
+    """The outputs vary as they should, and the colour that is looked at most closely is right."""
+    subjects = {side: identity(lab) for side in SIDES}
+    subjects["candidate"].forward = lambda batch: np.concatenate([batch[:1], batch[:0:-1]])
+    assert judged(lab, examine(lab.dataset, subjects)) == ("pass", "fail")
+
+
 def test_padding_is_not_examined(lab: Any) -> None:
     dataset = replace(lab.dataset, rows=10)
     seen: list[int] = []
