@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from service.engine.free_running import distance, perturb
+from service.engine.free_running import distance
+from service.engine.perturbation import moved_share, perturb
 from service.parity.plan import FreeRunningSpec, ModelSpec
 from service.parity.record import SIDES
 from service.ports import StepResult
@@ -74,7 +75,7 @@ def test_the_state_itself_is_left_alone_and_draws_differ() -> None:
 def test_what_cannot_be_perturbed() -> None:
     state = {"steps": np.arange(3), "empty": np.zeros(0, np.float32), "flag": np.array([True])}
     moved, share = perturb(state, np.random.default_rng(0))
-    assert share == 1.0
+    assert share == 0.0, "a state without a number that could move has not moved"
     assert all(
         np.array_equal(moved[name], state[name]) and moved[name] is not state[name] for name in ("steps", "flag")
     )
@@ -83,6 +84,8 @@ def test_what_cannot_be_perturbed() -> None:
 def test_the_share_is_the_smallest_of_the_arrays() -> None:
     _, share = perturb({"a": np.ones(9, np.float32), "b": np.ones(9, np.float32)}, np.random.default_rng(0), ulps=1)
     assert share == 1.0
+    before = {"a": np.zeros(4), "b": np.zeros(2), "steps": np.arange(3)}
+    assert moved_share(before, {**before, "a": np.array([1.0, 0, 0, 0]), "b": np.ones(2)}) == 0.25
 
 
 @pytest.mark.filterwarnings("ignore:invalid value", "ignore:overflow")

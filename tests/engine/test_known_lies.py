@@ -277,3 +277,23 @@ def test_a_perturbation_that_moved_nothing(lab: Any, monkeypatch: pytest.MonkeyP
     check = lab.free_running().check("numerics.free_running")
     assert check.outcome == "inconclusive"
     assert "moved nothing" in check.message
+
+
+def test_a_perturbation_that_is_lost_as_it_is_loaded(lab: Any) -> None:
+    """A reference that keeps 16 bits of what it is given: its state() moves in float32, and it trains on unmoved."""
+    stub = lab.Stub()
+
+    def shortened(array: Any) -> Any:
+        return ((np.ascontiguousarray(array).view(np.int32) + (1 << 15)) & (-1 << 16)).view(np.float32)
+
+    def load_state(state: Any) -> None:
+        stub.inner.load_state({name: shortened(array) for name, array in state.items()})
+
+    def train_step(batch: Any, taps: bool = False) -> StepResult:
+        result = stub.inner.train_step(batch, taps=taps)
+        load_state(stub.inner.state())
+        return result
+
+    stub.load_state, stub.train_step = load_state, train_step
+    evidence = lab.free_running(reference=stub).free_running
+    assert {member.moved_fraction for member in evidence.members} == {0.0}
