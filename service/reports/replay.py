@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 
-from service.parity.plan import CheckpointSpec, FreeRunningSpec, Plan, SynchronizedSpec
+from service.parity.plan import Plan
 from service.parity.policy import POLICIES, Policy
 
 POLICY_FILE = "policy.json"
@@ -33,15 +33,12 @@ def replay_command(plan: Plan, policy: Policy) -> str:
         "--sync-every": plan.synchronized.every,
         "--band-runs": plan.free_running.band_runs,
         "--band-steps": plan.free_running.band_steps,
+        "--weights-every": plan.free_running.weights_every,
+        "--witness": plan.synchronized.witness,
+        "--checkpoint-before": plan.checkpoint.steps_before,
+        "--checkpoint-after": plan.checkpoint.steps_after,
         "--policy": policy_argument(policy),
     }
-    if plan.synchronized.witness != SynchronizedSpec().witness:
-        flags["--witness"] = plan.synchronized.witness
-    if plan.free_running.weights_every != FreeRunningSpec().weights_every:
-        flags["--weights-every"] = plan.free_running.weights_every
-    if plan.checkpoint != CheckpointSpec():
-        flags["--checkpoint-before"] = plan.checkpoint.steps_before
-        flags["--checkpoint-after"] = plan.checkpoint.steps_after
     words = [word for flag, value in flags.items() for word in _words(flag, str(value))]
     return shlex.join(["lockstep", "run", *words])
 

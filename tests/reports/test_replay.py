@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import shlex
 
+import typer
+
+from service.cli import app
 from service.parity.plan import CheckpointSpec, FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
 from service.parity.policy import named_policy
 from service.reports.replay import replay_command, replay_up_to
@@ -15,7 +18,7 @@ PLAN = Plan(
     dataset="colors-g-z",
     model=ModelSpec(96, 3, 24, 0.02),
     training=TrainingSpec(777, 48, 1e-5, 0.25),
-    synchronized=SynchronizedSpec(55, 11),
+    synchronized=SynchronizedSpec(55, 11, "replays"),
     free_running=FreeRunningSpec(9, 33, 7),
     checkpoint=CheckpointSpec(4, 6),
     phases=("free_running",),
@@ -51,10 +54,18 @@ def test_every_value_of_the_plan_is_there() -> None:
         "--band-runs": "9",
         "--band-steps": "33",
         "--weights-every": "7",
+        "--witness": "replays",
         "--checkpoint-before": "4",
         "--checkpoint-after": "6",
         "--policy": "strict",
     }
+
+
+def test_no_default_is_left_out() -> None:
+    """Another version's defaults may be others; the command must not lean on them."""
+    options = typer.main.get_command(app).commands["run"].params  # type: ignore[attr-defined]
+    names = {option.opts[0] for option in options} - {"--database", "--json", "--quiet"}
+    assert set(flags_of(replay_command(Plan(), named_policy("default")))) == names
 
 
 def test_a_policy_that_is_not_built_in_is_a_file() -> None:
