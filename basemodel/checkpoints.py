@@ -39,6 +39,7 @@ _MAX_HEADER_BYTES = 2**24
 _MAX_MEMBERS = 2 * MAX_LAYERS + 3
 _MAX_DIRECTORY_BYTES = 2**8 * _MAX_MEMBERS
 _MAX_AXES = 8
+_MAX_REASON_CHARACTERS = 300
 _BOMB_RATIO = 20
 """np.savez stores as it is, np.savez_compressed makes float32 weights a little smaller: nothing honest comes near."""
 
@@ -383,6 +384,8 @@ def _json_object(path: Path, text: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _named(path: Path, what: str, error: Exception) -> ValueError:
-    """The error with the file's name, once."""
+    """The error with the file's name, once. A library's text may repeat as much of the file as it likes."""
     text = str(error)
-    return ValueError(text if text.startswith(f"{path}: ") else f"{path}: {what} ({text or type(error).__name__})")
+    if text.startswith(f"{path}: "):
+        return ValueError(text)
+    return ValueError(f"{path}: {what} ({text[:_MAX_REASON_CHARACTERS] or type(error).__name__})")

@@ -444,6 +444,18 @@ def test_a_message_stays_short(tmp_path: Path, shape: bytes) -> None:
     assert len(str(refused.value)) < len(str(path)) + 200
 
 
+def test_a_librarys_message_is_cut(tmp_path: Path) -> None:
+    """A member whose name is 60,000 bytes where it lies, and 12 in the directory: `zipfile` repeats all of it."""
+    path = npz(tmp_path / "wordy.npz", parameters=np.array("x" * 20_000))
+    content = bytearray(path.read_bytes())
+    assert content[26:42] == b"\x0c\0\0\0weight_0.npy"
+    content[26:28] = struct.pack("<H", 60_000)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="wordy") as refused:
+        read_checkpoint(path)
+    assert len(str(refused.value)) < len(str(path)) + 400
+
+
 def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_checkpoint(tmp_path / "none.npz")
