@@ -196,7 +196,7 @@ HOSTILE_NPZ: dict[str, Callable[[Path], Any]] = {
     "epoch beyond 64 bits": lambda p: npz(p, epoch=np.uint64(2**63)),
     "parameters of many numbers": lambda p: npz(p, parameters=np.zeros(2**20)),
     "a comment": lambda p: commented(npz(p)),
-    "a 64-bit directory": lambda p: with_locator(npz(p)),
+    "a 64-bit directory": lambda p: with_64_bit_directory(npz(p)),
     "loss of two numbers": lambda p: npz(p, loss=np.zeros(2)),
     "epoch with a fraction": lambda p: npz(p, epoch=np.float64(1.5)),
     "a header that claims too much": lambda p: npz(p, weight_0=npy(header_of("(1000000, 4)"), WEIGHT.tobytes())),
@@ -301,10 +301,13 @@ def commented(path: Path) -> None:
         archive.comment = b"PK"
 
 
-def with_locator(path: Path) -> None:
+def with_64_bit_directory(path: Path) -> None:
+    """Where `zipfile` would take the directory's length from."""
     content = path.read_bytes()
-    locator = struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1)
-    path.write_bytes(content[:-22] + locator + content[-22:])
+    count, length, offset = struct.unpack("<10xHLL2x", content[-22:])
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, length, offset)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, len(content) - 22, 1)
+    path.write_bytes(content[:-22] + record + locator + content[-22:])
 
 
 def unnamed(path: Path) -> None:

@@ -416,6 +416,20 @@ def test_a_full_disk_is_nobodys_fault(lab: Any, temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+def test_zero_is_not_minus_zero(lab: Any) -> None:
+    def zeroed(zero: float) -> Any:
+        state = stub.inner.state()
+        state["weight_0"][0, 0] = zero
+        return state
+
+    stub = lab.Stub()
+    stub.state = lambda: zeroed(-0.0)
+    stub.save = lambda path, kept: write_checkpoint(path, zeroed(0.0), kept.loss, kept.epoch, kept.parameters)
+    trips = lab.checkpoint(candidate=stub).checkpoint.trips
+    changed = [trip.differing_arrays for trip in trips if (trip.saver, trip.loader) == ("candidate", "reference")]
+    assert changed == [("weight_0",)] * 2
+
+
 def test_one_is_not_true(lab: Any) -> None:
     """The numbers 1, 1.0 and true are equal in Python, and not the same metadata."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 
+import pytest
 import typer
 
 from service.cli import app
@@ -59,6 +60,13 @@ def test_every_value_of_the_plan_is_there() -> None:
         "--checkpoint-after": "6",
         "--policy": "strict",
     }
+
+
+@pytest.mark.parametrize("value", [1e-7, 0.1 + 0.2, 1 / 3, 5e-324, 0.9999999999999999])
+def test_a_float_comes_back_to_the_last_bit(value: float) -> None:
+    plan = Plan(model=ModelSpec(alpha=value), training=TrainingSpec(learning_rate=value, clip=value))
+    flags = flags_of(replay_command(plan, named_policy("default")))
+    assert [float(flags[name]) for name in ("--learning-rate", "--clip", "--alpha")] == [value] * 3
 
 
 def test_no_default_is_left_out() -> None:
