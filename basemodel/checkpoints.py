@@ -32,9 +32,14 @@ MAX_BYTES = 2**31
 """A file above 2 GiB, or one that claims to hold more, is refused unread; the largest model of a plan takes 1 GiB."""
 
 MAX_PARAMETERS_CHARACTERS = 2**20
+_MAX_PARAMETERS_BYTES = 4 * MAX_PARAMETERS_CHARACTERS + 2**14
+"""Four bytes a character, and the array's header."""
 MAX_LAYERS = 512
 _MAX_HEADER_BYTES = 2**24
 _MAX_MEMBERS = 2 * MAX_LAYERS + 3
+_MAX_DIRECTORY_BYTES = 2**8 * _MAX_MEMBERS
+_MAX_AXES = 8
+_MAX_REASON_CHARACTERS = 300
 _BOMB_RATIO = 20
 """np.savez stores as it is, np.savez_compressed makes float32 weights a little smaller: nothing honest comes near."""
 
@@ -52,6 +57,7 @@ _DAMAGE = (
     KeyError,
     NotImplementedError,
     OverflowError,
+    SystemError,  # NumPy's answer to text of characters that there are not
     struct.error,
     zipfile.BadZipFile,
     zlib.error,
@@ -135,9 +141,13 @@ def _write_npz(file: IO[bytes], state: Mapping[str, HostArray], loss: float, epo
 def _npz_shapes(path: Path, size: int) -> dict[str, tuple[int, ...]]:
     """Shapes of the float32 arrays, from the members' headers."""
     try:
+        _check_directory(path, size)
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             _refuse_names(path, [member.filename for member in members])
+            text = max((member.file_size for member in members if member.filename == "parameters.npy"), default=0)
+            if text > _MAX_PARAMETERS_BYTES:
+                raise ValueError(f"{path}: parameters has {text:,} bytes; at most {_MAX_PARAMETERS_BYTES:,}")
             claimed = sum(member.file_size for member in members)
             if claimed > min(_BOMB_RATIO * size + MAX_PARAMETERS_CHARACTERS, MAX_BYTES):
                 raise ValueError(f"{path}: {size:,} bytes claim to hold {claimed:,}; refused as a decompression bomb")
@@ -150,7 +160,23 @@ def _npz_shapes(path: Path, size: int) -> dict[str, tuple[int, ...]]:
     for name in ("loss", "epoch"):
         if name not in headers:
             raise ValueError(f"{path}: {name} is missing")
+        descr, shape = headers[name]
+        if shape != ():
+            raise ValueError(f"{path}: {name} is {descr} of shape {shape}, not one number")
     return {name: shape for name, (_, shape) in arrays.items()}
+
+
+def _check_directory(path: Path, size: int) -> None:
+    """`zipfile` reads the whole directory and keeps some 400 bytes of each entry, however many there are."""
+    with open(path, "rb") as file:
+        file.seek(max(0, size - 42))
+        locator, end = file.read(20), file.read(22)
+    # No comment and no 64-bit record: then `zipfile` looks for no other end, and takes the length from this one.
+    if not (end.startswith(b"PK\5\6") and end.endswith(b"\0\0")) or locator.startswith(b"PK\6\7"):
+        raise zipfile.BadZipFile("it does not end as a zip of NumPy's does")
+    length = int.from_bytes(end[12:16], "little")
+    if length > _MAX_DIRECTORY_BYTES:
+        raise ValueError(f"{path}: a directory of {length:,} bytes; a checkpoint has at most {_MAX_DIRECTORY_BYTES:,}")
 
 
 def _refuse_names(path: Path, names: list[str]) -> None:
@@ -199,6 +225,8 @@ def _read_npz(path: Path) -> Checkpoint:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             state = {name: archive[name] for name in _in_order(archive.files)}
             loss, epoch = _scalar(path, archive, "loss", "fiu"), _scalar(path, archive, "epoch", "iu")
+            if epoch >= 2**63:
+                raise ValueError(f"{path}: epoch is {epoch}, beyond 64 bits")
             parameters, unread = _npz_parameters(path, archive)
     except _DAMAGE as error:
         raise _named(path, "not an .npz checkpoint", error) from None
@@ -257,11 +285,16 @@ def _safetensors_shapes(path: Path, size: int) -> dict[str, tuple[int, ...]]:
         if not _ARRAY_NAME.fullmatch(name):
             raise ValueError(f"{path}: holds {name[:80]!r}, which no checkpoint has")
         shape = array.get("shape") if isinstance(array, dict) else None
-        if not isinstance(shape, list) or not all(type(axis) is int and axis >= 0 for axis in shape):
+        # Held small here, because messages tell it.
+        if not (isinstance(shape, list) and len(shape) <= _MAX_AXES and all(map(_is_axis, shape))):
             raise ValueError(f"{path}: {name} has no header of an array")
         _check_dtype(path, name, str(array.get("dtype"))[:20], "F32", tuple(shape))
         shapes[name] = tuple(shape)
     return shapes
+
+
+def _is_axis(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= MAX_BYTES
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -351,6 +384,8 @@ def _json_object(path: Path, text: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _named(path: Path, what: str, error: Exception) -> ValueError:
-    """The error with the file's name, once."""
+    """The error with the file's name, once. A library's text may repeat as much of the file as it likes."""
     text = str(error)
-    return ValueError(text if text.startswith(f"{path}: ") else f"{path}: {what} ({text or type(error).__name__})")
+    if text.startswith(f"{path}: "):
+        return ValueError(text)
+    return ValueError(f"{path}: {what} ({text[:_MAX_REASON_CHARACTERS] or type(error).__name__})")

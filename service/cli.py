@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
@@ -64,13 +65,18 @@ EXIT_CODES = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "BROKEN": EXIT_BROKEN}
 TABLE_WIDTH = 170
 """Columns of the self-test's table where it goes into a file or a pipe."""
 
+EXIT_WORDS = (
+    "Exit codes: 0 PASS, 1 FAIL, 2 usage or configuration error, 3 INCONCLUSIVE, 4 Lockstep itself failed, "
+    "130 stopped by Ctrl-C."
+)
+
 DEFAULT = Plan()
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Runs a reference and a candidate side by side and says, with evidence, whether the candidate may take over.",
-    epilog="Exit codes: 0 PASS, 1 FAIL, 2 usage or configuration error, 3 INCONCLUSIVE, 4 Lockstep itself failed.",
+    epilog=EXIT_WORDS,
 )
 errors = Console(stderr=True, highlight=False)
 
@@ -79,7 +85,7 @@ DatabaseOption = Annotated[
 ]
 
 
-@app.command()
+@app.command(epilog=f"For example: lockstep run --candidate bad-early-update --policy numerics. {EXIT_WORDS}")
 def run(
     reference: Annotated[str, typer.Option(help="Subject whose behaviour is the yardstick.")] = DEFAULT.reference,
     candidate: Annotated[str, typer.Option(help="Subject that may take over.")] = DEFAULT.candidate,
@@ -171,7 +177,7 @@ def _listed(names: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in names.split(",") if part.strip())
 
 
-@app.command()
+@app.command(epilog=f"For example: lockstep report last --rejudge strict. {EXIT_WORDS}")
 def report(
     run: Annotated[
         str, typer.Argument(help="A run's id, its beginning, or `last`: the newest that finished.", metavar="RUN")
@@ -200,7 +206,7 @@ def report(
         raise typer.Exit(_show_stored(found, form, output))
 
 
-@app.command()
+@app.command(epilog=f"For example: lockstep gate --junit junit.xml --markdown summary.md. {EXIT_WORDS}")
 def gate(
     config: Annotated[Path, typer.Option(help="The plans and policies to gate by.", metavar="FILE")] = Path(
         "parity.toml"
@@ -214,13 +220,16 @@ def gate(
         Path | None, typer.Option("--json", help="Write every case with its report, as JSON.", metavar="FILE")
     ] = None,
     badge: Annotated[Path | None, typer.Option(help="Write a badge as SVG.", metavar="FILE")] = None,
-    shield: Annotated[Path | None, typer.Option(help="Write what shields.io reads.", metavar="FILE")] = None,
+    shield: Annotated[
+        Path | None, typer.Option(help="Write a badge as the JSON that shields.io reads.", metavar="FILE")
+    ] = None,
     database: DatabaseOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print only the outcome.")] = False,
 ) -> None:
     """Carry out every plan of a reviewed file and answer with one exit code, for CI.
 
-    1 if any case fails, else 4 if Lockstep failed at one, else 3 if one is not decided, else 0.
+    1 if any case fails, else 4 if Lockstep failed at one, else 3 if one is not decided, else 0; 2 where the file or a
+    setting is wrong. In GitHub Actions the summary goes to the step too. docs/gate.md describes the file.
     """
     from service.gate.outputs import Outputs
 
@@ -238,7 +247,7 @@ def gate(
         raise typer.Exit(code)
 
 
-@app.command()
+@app.command(epilog=f"For example: lockstep selftest --only bad-tf32 --only harmless-split-k. {EXIT_WORDS}")
 def selftest(
     seed: Annotated[int, typer.Option(help="Decides weights, batches and perturbations.")] = DEFAULT.seed,
     only: Annotated[
@@ -253,7 +262,8 @@ def selftest(
 ) -> None:
     """Run the gate on candidates with planted faults: each must be caught by its check, nothing harmless may fail.
 
-    Exit code 0 when that is so, 1 when not, 3 when something could not be decided. Nothing is kept in a database.
+    0 when that is so, 1 when not, 3 when something could not be decided, 4 when Lockstep or a candidate is broken.
+    Nothing is kept in a database. docs/selftest.md lists the candidates.
     """
     from service import bootstrap
     from service.campaigns import selftest as campaign
@@ -281,7 +291,7 @@ def selftest(
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; loopback only in this version.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     worker: Annotated[bool, typer.Option(help="Also start one worker.")] = True,
     database: DatabaseOption = None,
 ) -> None:
@@ -572,8 +582,13 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Entry point of the `lockstep` command."""
-    return app(arguments)
+    """Entry point of the `lockstep` command; an error that nobody foresaw exits with 4, where Python's 1 means FAIL."""
+    try:
+        return app(arguments)
+    except Exception:
+        traceback.print_exc()
+        errors.print("Lockstep failed, and there is no verdict: this is a defect; please report the lines above.")
+        sys.exit(EXIT_BROKEN)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,11 @@ from typing import Any
 
 import psutil
 import pytest
+import typer
 from pysqlite3 import dbapi2 as modern_sqlite
 from typer.testing import CliRunner
 
-from service.cli import app
+from service.cli import app, main
 from service.store.migrate import migrate
 
 SMALL = [
@@ -263,12 +264,47 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "cpu_threads" in result.output
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["selftest"], ["serve"], ["worker"], ["migrate"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["report"], ["gate"], ["selftest"], ["serve"], ["worker"], ["migrate"], ["doctor"]]
+)
 def test_help_teaches(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0
     assert "Usage:" in result.output
     assert len(result.output.splitlines()) >= 8
+
+
+@pytest.mark.parametrize("command", ["run", "report", "gate", "selftest"])
+def test_help_of_what_judges_has_an_example_and_the_exit_codes(command: str) -> None:
+    words = " ".join(CliRunner().invoke(app, [command, "--help"]).output.split())
+    assert f"For example: lockstep {command}" in words
+    assert "3 INCONCLUSIVE" in words
+
+
+def test_every_option_is_explained() -> None:
+    group: Any = typer.main.get_command(app)
+    bare = [
+        f"{name} {option.name}"
+        for name, command in group.commands.items()
+        for option in command.params
+        if not option.help
+    ]
+    assert bare == []
+
+
+def test_what_nobody_foresaw_exits_4_and_is_no_fail(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(**_: object) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr("service.cli.read_settings", broken)
+    with pytest.raises(SystemExit) as ended:
+        main(["gate"])
+    assert ended.value.code == 4
+    told = capfd.readouterr().err
+    assert "RuntimeError: planted" in told
+    assert "this is a defect" in told
 
 
 ONE_JOB = ["selftest", "--device", "cpu", "--jobs", "1"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ from service.ports import Array, CheckpointMetadata, Clock, Differ, Oracle, Stat
 
 PHASE = "checkpoint"
 _OTHER_STATE_STREAM = 6
+_WRITTEN, _TAKEN = "written", "taken"
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -87,6 +89,8 @@ class CheckpointPhase:
         trips: list[CheckpointTrip] = []
         total, done = len(SIDES) * len(SIDES) * len(CHECKPOINT_FORMATS), 0
         with tempfile.TemporaryDirectory(prefix="lockstep-checkpoint-") as name:
+            for part in (_WRITTEN, _TAKEN):
+                (Path(name) / part).mkdir()
             for saver in SIDES:
                 self._observer.progress(PHASE, done, total, f"the {saver} trains and saves")
                 saved = self._save(saver, initial_state, Path(name))
@@ -107,9 +111,11 @@ class CheckpointPhase:
             state = self._state(saver)
             output = self._forward(saver)
             metadata = CheckpointMetadata(losses[-1], len(losses), _parameters(self._plan))
-            paths = {kind: folder / f"{saver}.{kind}" for kind in CHECKPOINT_FORMATS}
+            paths = {kind: folder / _WRITTEN / f"{saver}.{kind}" for kind in CHECKPOINT_FORMATS}
             files = {kind: path for kind, path in paths.items() if self._save_to(saver, path, metadata)}
-            return _Saved(state, metadata, output, self._train_on(saver), files)
+            went_on = self._train_on(saver)
+            taken = {kind: _take_away(path, folder / _TAKEN) for kind, path in files.items()}
+            return _Saved(state, metadata, output, went_on, taken)
         except SubjectTrouble as stop:
             self._troubles.append(stop.trouble)
             return None
@@ -155,13 +161,14 @@ class CheckpointPhase:
         )
 
     def _resume(self, saver: Side, loader: Side, path: Path, saved: _Saved) -> _Resumed:
-        self._load(saver, loader, path)
-        resumed = self._train_on(loader)
         handed_over = []
         for _ in range(2):
             load(loader, PHASE, None, self._subjects[loader], saved.state)
             handed_over.append(self._train_on(loader))
         first, second = handed_over
+        # Straight after training, so that what a load from a file leaves in place of it is seen.
+        self._load(saver, loader, path)
+        resumed = self._train_on(loader)
         # The spread is of two that both loaded: what every load loses must not pass for a side that is never the same.
         never_stopped = saved.went_on if saver == loader else first
 
@@ -219,6 +226,18 @@ class CheckpointPhase:
         }
 
 
+def _take_away(path: Path, folder: Path) -> Path:
+    """Where the file is now, alone, as on another machine: what its saver keeps beside it or under its path is no file.
+
+    Moved only when the saver has trained on, which must not write to it any more. One that is missing is missed by who
+    loads it.
+    """
+    taken = folder / path.name
+    if os.path.lexists(path):
+        path.rename(taken)
+    return taken
+
+
 def _parameters(plan: Plan) -> dict[str, Any]:
     """What a checkpoint's metadata must carry through: numbers to the last bit, nesting, text beyond ASCII."""
     document = plan.as_document()
@@ -227,7 +246,10 @@ def _parameters(plan: Plan) -> dict[str, Any]:
 
 def _without_folder(trouble: Trouble, folder: str) -> Trouble:
     """The folder is gone when somebody reads the message."""
-    return replace(trouble, message=trouble.message.replace(f"{folder}/", ""))
+    message = trouble.message
+    for part in (f"{folder}/{_WRITTEN}/", f"{folder}/{_TAKEN}/", f"{folder}/"):
+        message = message.replace(part, "")
+    return replace(trouble, message=message)
 
 
 def _differing(state: State, expected: State) -> tuple[str, ...]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.batches import Batches, Ledger
 from service.engine.observer import Observer, SubjectTrouble, attempt, load, start, train
-from service.engine.perturbation import perturb
+from service.engine.perturbation import moved_share, perturb
 from service.parity.digest import state_digest
 from service.parity.plan import Plan
 from service.parity.record import (
@@ -231,6 +232,10 @@ class FreeRunningPhase:
             if self._weighs(step) and len(distances) < len(self._seen.reference_weights):
                 distances.append(distance(perturbed, self._seen.reference_weights[len(distances)]))
             self._load("reference", perturbed)
+            if step == 0:
+                # A subject that keeps fewer digits than its state() shows rounds the perturbation away as it loads it.
+                held = attempt("reference", PHASE, step, "state", reference.state)
+                moved = min(moved, attempt("reference", PHASE, step, "state", partial(moved_share, state, held)))
             done = member * self._window + step + 1
             self._observer.progress(PHASE, done, total, f"perturbed reference {member + 1}")
         return BandMember(tuple(losses), tuple(distances), moved)

@@ -16,22 +16,28 @@ def perturb(
 ) -> tuple[dict[str, NDArray[np.generic]], float]:
     """Move every element by a whole number of its own units in the last place, from -ulps to +ulps, but not by 0.
 
-    Returns the new state and the smallest share of an array's elements that really changed. Arrays that are not of
-    floating point, a counter of steps say, stay as they are.
+    Returns the new state and its `moved_share`. Arrays that are not of floating point, a counter of steps say, stay as
+    they are.
     """
     moved_state: dict[str, NDArray[np.generic]] = {}
-    smallest = 1.0
     for name, array in state.items():
         if array.dtype.kind != "f":
             moved_state[name] = array.copy()
             continue
         count = rng.integers(-ulps, ulps, size=array.shape, dtype=np.int8)
         count += count >= 0  # without 0: of a bias with one element, one draw in nine would move nothing at all
-        moved = _moved(array, count)
-        if array.size:
-            smallest = min(smallest, float(np.count_nonzero(moved != array)) / array.size)
-        moved_state[name] = moved
-    return moved_state, smallest
+        moved_state[name] = _moved(array, count)
+    return moved_state, moved_share(state, moved_state)
+
+
+def moved_share(before: State, after: State) -> float:
+    """The smallest share of a floating-point array's elements that changed; 0 where there is no such array to move."""
+    shares = [
+        float(np.count_nonzero(after[name] != array)) / array.size
+        for name, array in before.items()
+        if array.dtype.kind == "f" and array.size
+    ]
+    return min(shares, default=0.0)
 
 
 def _moved(array: NDArray[np.generic], count: NDArray[np.int8]) -> NDArray[np.generic]:

@@ -110,7 +110,9 @@ class _Policies:
             try:
                 self._known[name] = self._read(name)
             except InvalidRequest as error:
-                problems += [Problem(_below(place, problem.field), problem.message) for problem in error.problems]
+                # A problem in a file has the file's name before it.
+                names = (place if p.field in ("", "policy") else f"{place}: {p.field}" for p in error.problems)
+                problems += [Problem(name, p.message) for name, p in zip(names, error.problems, strict=True)]
                 return None
         return self._known[name]
 

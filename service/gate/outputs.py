@@ -7,7 +7,9 @@ must not speak for a gate that could not be carried out.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +46,7 @@ class Outputs:
             for flag, path in self._files().items():
                 try:
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    path.unlink(missing_ok=True)
+                    _clear(path)
                 except OSError as error:
                     problems.append(Problem(flag, _cannot_write(path, error)))
         if problems:
@@ -110,8 +112,25 @@ def _case(case: Case) -> dict[str, Any]:
     return {field.name: getattr(case, field.name) for field in dataclasses.fields(case)}
 
 
+def _clear(path: Path) -> None:
+    """Take away what an earlier gate left; a link, a device or a pipe stays what it is."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not _written_through(path):
+        path.unlink(missing_ok=True)
+    elif path.is_file():
+        os.truncate(path, 0)
+
+
+def _written_through(path: Path) -> bool:
+    """Whether it is to be written where it is: replacing /dev/null or /dev/stdout by a file would harm the machine."""
+    return path.is_symlink() or (path.exists() and not path.is_file())
+
+
 def _write_whole(path: Path, render: Callable[[], str]) -> str | None:
     """Write the file whole or not at all; returns why it could not be."""
+    if _written_through(path):
+        return _append(path, render)
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

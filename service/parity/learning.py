@@ -7,7 +7,8 @@ check is inconclusive.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from service.parity.numerics import absent_phase
 from service.parity.policy import Policy
@@ -69,7 +70,10 @@ def check_outputs_vary(record: RunRecord, policy: Policy) -> CheckResult:
 
 
 def check_color_reconstruction(record: RunRecord, policy: Policy) -> CheckResult:
-    """Does the first colour, Absolute Zero, come back within the tolerance in every channel?"""
+    """Does the first colour, Absolute Zero, come back within the tolerance, and do all on average as the reference's?
+
+    By the first colour alone a forward() would pass that is right in one row and confuses all the others.
+    """
     name = "learning.color_reconstruction"
     evidence = record.learning
     missing = _missing(name, record, evidence)
@@ -91,7 +95,20 @@ def check_color_reconstruction(record: RunRecord, policy: Policy) -> CheckResult
         f"{_value(mean.get('candidate')):.4f} and {_value(mean.get('reference')):.4f}"
     )
     tolerance = policy.color_tolerance
-    return _judge(name, message, errors, lambda e: e <= tolerance, limit=tolerance, unit="largest channel error")
+    first = _judge(name, message, errors, lambda e: e <= tolerance, limit=tolerance, unit="largest channel error")
+    return _over_all_colours(first, mean, tolerance) if first.outcome == "pass" else first
+
+
+def _over_all_colours(first: CheckResult, mean: Mapping[Side, float | None], tolerance: float) -> CheckResult:
+    """Where the first colour comes back, the mean error over all may exceed the reference's by the tolerance."""
+    reference, candidate = _value(mean.get("reference")), _value(mean.get("candidate"))
+    if not math.isfinite(reference):
+        return replace(first, outcome="inconclusive", message=f"{first.message}; the reference's mean was not measured")
+    limit = reference + tolerance
+    if candidate <= limit:
+        return first
+    message = f"{first.message}: the first colour comes back, the others do not"
+    return replace(first, outcome="fail", message=message, value=candidate, limit=limit, unit="mean RGB error")
 
 
 def _judge(

@@ -216,15 +216,41 @@ class LearnedModel:
     mean_rgb_error: float | None
     """Mean absolute error over all colours and channels."""
     nonfinite: int
+    named_right: int | None = None
+    """Rows whose reconstructed RGB is nearer to their own colour than to any other of the dataset, ties included."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearestName:
+    """The dataset's colour that a reconstructed RGB is nearest to; Euclidean distances, channels being 0 to 1."""
+
+    name: str
+    distance: float
+    own_distance: float
+    """To the colour that went in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """A colour that at least one model gives back nearer to another. `None`: that model gave no finite colour."""
+
+    name: str
+    reference: NearestName | None
+    candidate: NearestName | None
 
 
 @dataclass(frozen=True, slots=True)
 class LearningEvidence:
-    """The trained models' outputs: spread, colour reconstruction, swatches. The first swatch is the criterion's."""
+    """The trained models' outputs: spread, colour reconstruction, swatches, and the colours taken for others.
+
+    The first swatch is the criterion's. `confusions` begins with those on which the models disagree, then the farthest
+    off; it is cut, `LearnedModel.named_right` counts them all.
+    """
 
     models: tuple[LearnedModel, ...]
     swatches: tuple[Swatch, ...]
     troubles: tuple[Trouble, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
 
 
 CheckpointFormat = Literal["npz", "safetensors"]

@@ -20,6 +20,10 @@ FLOAT32_HALF_ULP = 2.0**-24
 HALF_ULP = {"float16": 2.0**-11, "float32": FLOAT32_HALF_ULP, "float64": 2.0**-53}
 """Unit roundoff of IEEE 754 binary16, binary32 and binary64. Integers and booleans do not round: they must be equal."""
 
+HALF_SMALLEST = {"float16": 2.0**-25, "float32": 2.0**-150, "float64": 2.0**-1074}
+"""Half the smallest number above 0 (of binary64, which has no half of it, the whole): no result is rounded more finely,
+and in binary16 a gradient soon is as small as that."""
+
 
 @dataclass(frozen=True, slots=True)
 class TapSummary:
@@ -45,11 +49,15 @@ class TapSummary:
 
 
 def rounding_floor(diff: TapDiff, policy: Policy) -> float:
-    """f = u * max|O|, widened by the tap's accumulation and, in float32, by the policy's precision class."""
-    if diff.dtype not in HALF_ULP:
+    """f = u * max|O|, widened by the tap's accumulation and, in float32, by the policy's precision class.
+
+    0 where the exact array is nothing but zeros: those every dtype has.
+    """
+    scale = diff.stats.oracle_scale or 0.0
+    if diff.dtype not in HALF_ULP or scale == 0:
         return 0.0
     widened = PRECISION_FLOORS[policy.precision_class] if diff.dtype == "float32" else 1.0
-    return HALF_ULP[diff.dtype] * (diff.stats.oracle_scale or 0.0) * diff.floor_scale * widened
+    return max(HALF_ULP[diff.dtype] * scale, HALF_SMALLEST[diff.dtype]) * diff.floor_scale * widened
 
 
 def reference_floor(diff: TapDiff, policy: Policy) -> float:

@@ -37,7 +37,7 @@ QUESTIONS = {
     ),
     "learning.loss_falls": "Is the last tenth of the losses below the first tenth, with the policy’s confidence?",
     "learning.outputs_vary": "Do outputs differ from input to input at least half as much as the data does?",
-    "learning.color_reconstruction": "Does the criterion’s colour come back within the tolerance in every channel?",
+    "learning.color_reconstruction": "Do the criterion’s colour and, on average, all colours come back?",
     "performance.step_time": "Is a step of the candidate no slower?",
     "utilization.floor": "Is the GPU busy enough under the candidate?",
     "utilization.not_reduced": "Is the GPU as busy as under the reference?",

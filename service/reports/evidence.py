@@ -111,7 +111,7 @@ def band(record: RunRecord | None, policy: Policy) -> dict[str, Any]:
 
 
 def learning(record: RunRecord | None, policy: Policy) -> dict[str, Any]:
-    """The trained models' outputs: spread, mean RGB error, swatches. The first swatch is the criterion's."""
+    """The trained models' outputs: spread, colours, those taken for others. The first swatch is the criterion's."""
     found = record.learning if record else None
     if found is None:
         trained = record is not None and record.free_running is not None
@@ -122,6 +122,7 @@ def learning(record: RunRecord | None, policy: Policy) -> dict[str, Any]:
         "criterion": {**swatches[0], "tolerance": policy.color_tolerance} if swatches else None,
         "models": list(found.models),
         "swatches": swatches,
+        "confusions": list(found.confusions),
     }
 
 

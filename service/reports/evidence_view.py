@@ -87,8 +87,9 @@ def learning_view(report: Document) -> dict[str, Any]:
     criterion, *others = found["swatches"] or [None]
     others.sort(key=lambda swatch: -_badness(swatch["candidate_error"]))
     swatches = [] if criterion is None else [criterion, *others]
-    figures = [("Mean RGB error", "mean_rgb_error"), ("Spread of the outputs", "output_spread"),
-               ("Spread of the data", "data_spread"), ("NaN or Inf", "nonfinite")]  # fmt: skip
+    figures = [("Mean RGB error", "mean_rgb_error"), ("Nearest to their own name", "named_right"),
+               ("Spread of the outputs", "output_spread"), ("Spread of the data", "data_spread"),
+               ("NaN or Inf", "nonfinite")]  # fmt: skip
     return {
         "measured": True,
         "criterion": found["criterion"],
@@ -102,7 +103,19 @@ def learning_view(report: Document) -> dict[str, Any]:
             f"{side} {_text(models[side]['mean_rgb_error'])}" for side in ("candidate", "reference") if side in models
         ),
         "swatches": [_swatch_row(swatch, first=index == 0) for index, swatch in enumerate(swatches)],
+        "confusions": [
+            (found_for["name"], *(_taken_for(found_for["name"], found_for[side]) for side in SIDES))
+            for found_for in found["confusions"]
+        ],
     }
+
+
+def _taken_for(name: str, nearest: Document | None) -> list[str | None]:
+    """The name that an output is nearest to, its distance to that colour, and to the one that went in."""
+    if nearest is None:
+        return [None, None, None]
+    taken = "itself" if nearest["name"] == name else str(nearest["name"])
+    return [taken, _text(nearest["distance"]), _text(nearest["own_distance"])]
 
 
 def checkpoints_view(report: Document) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 
-from service.parity.plan import CheckpointSpec, FreeRunningSpec, MemorySpec, PerformanceSpec, Plan, SynchronizedSpec
+from service.parity.plan import Plan
 from service.parity.policy import POLICIES, Policy
 
 POLICY_FILE = "policy.json"
@@ -33,23 +33,17 @@ def replay_command(plan: Plan, policy: Policy) -> str:
         "--sync-every": plan.synchronized.every,
         "--band-runs": plan.free_running.band_runs,
         "--band-steps": plan.free_running.band_steps,
+        "--weights-every": plan.free_running.weights_every,
+        "--witness": plan.synchronized.witness,
+        "--checkpoint-before": plan.checkpoint.steps_before,
+        "--checkpoint-after": plan.checkpoint.steps_after,
+        "--taps-every": plan.free_running.taps_every,
+        "--blocks": plan.performance.blocks,
+        "--slice-seconds": repr(plan.performance.slice_seconds),
+        "--process-pairs": plan.performance.process_pairs,
+        "--memory-steps": plan.memory.steps,
         "--policy": policy_argument(policy),
     }
-    if plan.synchronized.witness != SynchronizedSpec().witness:
-        flags["--witness"] = plan.synchronized.witness
-    if plan.free_running.weights_every != FreeRunningSpec().weights_every:
-        flags["--weights-every"] = plan.free_running.weights_every
-    if plan.free_running.taps_every != FreeRunningSpec().taps_every:
-        flags["--taps-every"] = plan.free_running.taps_every
-    if plan.performance != PerformanceSpec():
-        flags["--blocks"] = plan.performance.blocks
-        flags["--slice-seconds"] = repr(plan.performance.slice_seconds)
-        flags["--process-pairs"] = plan.performance.process_pairs
-    if plan.memory != MemorySpec():
-        flags["--memory-steps"] = plan.memory.steps
-    if plan.checkpoint != CheckpointSpec():
-        flags["--checkpoint-before"] = plan.checkpoint.steps_before
-        flags["--checkpoint-after"] = plan.checkpoint.steps_after
     words = [word for flag, value in flags.items() for word in _words(flag, str(value))]
     return shlex.join(["lockstep", "run", *words])
 

@@ -10,6 +10,7 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -191,6 +192,11 @@ HOSTILE_NPZ: dict[str, Callable[[Path], Any]] = {
     "integers": lambda p: npz(p, weight_0=np.zeros((6, 4), np.int32)),
     "text for weights": lambda p: npz(p, weight_0=np.full((6, 4), "1.0")),
     "structured": lambda p: npz(p, weight_0=np.zeros((6, 4), [("a", "f4")])),
+    "text beyond Unicode": lambda p: npz(p, parameters=npy(header_of("()", "'<U1'"), b"\xff\xff\xff\x7f")),
+    "epoch beyond 64 bits": lambda p: npz(p, epoch=np.uint64(2**63)),
+    "parameters of many numbers": lambda p: npz(p, parameters=np.zeros(2**20)),
+    "a comment": lambda p: commented(npz(p)),
+    "a 64-bit directory": lambda p: with_64_bit_directory(npz(p)),
     "loss of two numbers": lambda p: npz(p, loss=np.zeros(2)),
     "epoch with a fraction": lambda p: npz(p, epoch=np.float64(1.5)),
     "a header that claims too much": lambda p: npz(p, weight_0=npy(header_of("(1000000, 4)"), WEIGHT.tobytes())),
@@ -288,6 +294,20 @@ def recompress(path: Path, kind: int) -> None:
 
 def twice(path: Path) -> None:
     rezip(path, zipfile.ZIP_STORED, lambda name: [name, name] if name == "weight_0.npy" else [name])
+
+
+def commented(path: Path) -> None:
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"PK"
+
+
+def with_64_bit_directory(path: Path) -> None:
+    """Where `zipfile` would take the directory's length from."""
+    content = path.read_bytes()
+    count, length, offset = struct.unpack("<10xHLL2x", content[-22:])
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, length, offset)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, len(content) - 22, 1)
+    path.write_bytes(content[:-22] + record + locator + content[-22:])
 
 
 def unnamed(path: Path) -> None:
@@ -390,6 +410,53 @@ def test_a_bomb_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(zipfile.ZipFile, "open", None)
     with pytest.raises(ValueError, match="decompression bomb"):
         read_checkpoint(path)
+
+
+def test_a_long_directory_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """A directory of nothing but entries: 46 bytes in the file, and ten times that in memory."""
+    entries = 300_000
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, entries * len(entry), 0, 0)
+    path = tmp_path / "many.npz"
+    path.write_bytes(entry * entries + end)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"many\.npz: a directory of 14,100,000 bytes"):
+        read_checkpoint(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * 2**20
+
+
+@pytest.mark.parametrize("changes", [{"loss": np.zeros(2**22)}, {"parameters": np.zeros(2**22)}])
+def test_what_is_one_number_or_short_is_not_read_when_it_is_long(tmp_path: Path, changes: dict[str, Any]) -> None:
+    path = npz(tmp_path / "long.npz", **changes)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="long"):
+        read_checkpoint(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * 2**20
+
+
+@pytest.mark.parametrize("shape", [b"1," * 100_000 + b"1", b"9" * 4000 + b",4"])
+def test_a_message_stays_short(tmp_path: Path, shape: bytes) -> None:
+    path = tmp_path / "wordy.safetensors"
+    headed(path, b'{"weight_0":{"dtype":"F32","shape":[' + shape + b']},"bias_0":{"dtype":"F32","shape":[4]}}')
+    with pytest.raises(ValueError, match="wordy") as refused:
+        read_checkpoint(path)
+    assert len(str(refused.value)) < len(str(path)) + 200
+
+
+def test_a_librarys_message_is_cut(tmp_path: Path) -> None:
+    """A member whose name is 60,000 bytes where it lies, and 12 in the directory: `zipfile` repeats all of it."""
+    path = npz(tmp_path / "wordy.npz", parameters=np.array("x" * 20_000))
+    content = bytearray(path.read_bytes())
+    assert content[26:42] == b"\x0c\0\0\0weight_0.npy"
+    content[26:28] = struct.pack("<H", 60_000)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="wordy") as refused:
+        read_checkpoint(path)
+    assert len(str(refused.value)) < len(str(path)) + 400
 
 
 def test_other_files(tmp_path: Path) -> None:

@@ -267,6 +267,119 @@ def test_never_stopped_means_not_even_to_load_in_memory(lab: Any) -> None:
     assert lost == {("candidate", "candidate")}
 
 
+def remembering(keep: Any, recall: Any) -> Any:
+    """A subject whose steps grow with a count that no state holds; saves it by `keep`, loads it by `recall`."""
+
+    def make(lab: Any) -> Any:
+        stub, steps = lab.Stub(), [0]
+
+        def save(path: Path, metadata: CheckpointMetadata) -> None:
+            stub.inner.save(path, metadata)
+            keep(path, steps[0])
+
+        def load(path: Path) -> CheckpointMetadata:
+            metadata = stub.inner.load(path)
+            steps[0] = recall(path, steps[0])
+            return metadata
+
+        def load_state(state: Any) -> None:
+            stub.inner.load_state(state)
+            steps[0] = 0
+
+        def train_step(batch: Any, taps: bool = False) -> Any:
+            result = stub.inner.train_step(batch, taps=taps)
+            steps[0] += 1
+            grown = {name: array * np.float32(1 + 1e-3 * steps[0]) for name, array in stub.state().items()}
+            stub.inner.load_state(grown)
+            return result
+
+        stub.save, stub.load, stub.load_state, stub.train_step = save, load, load_state, train_step
+        return stub
+
+    return make
+
+
+def beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.count")
+
+
+def test_what_is_kept_beside_a_file_is_not_in_it(lab: Any) -> None:
+    make = remembering(
+        lambda path, steps: beside(path).write_text(str(steps)),
+        lambda path, steps: int(beside(path).read_text()) if beside(path).exists() else 0,
+    )
+    assert outcomes(lab.checkpoint(candidate=make(lab))) == ("pass", "fail")
+
+
+def test_what_is_kept_in_memory_under_a_files_path_is_not_in_it(lab: Any) -> None:
+    kept: dict[Path, int] = {}
+    make = remembering(kept.__setitem__, lambda path, steps: kept.get(path, 0))
+    assert outcomes(lab.checkpoint(candidate=make(lab))) == ("pass", "fail")
+
+
+def test_a_load_from_a_file_leaves_nothing_of_the_training_before(lab: Any) -> None:
+    """A momentum that only `load_state` clears, and that counts after a file alone: in memory nothing of it is seen."""
+    stub, before, pending = lab.Stub(), [None], [False]
+
+    def load_state(state: Any) -> None:
+        stub.inner.load_state(state)
+        before[0], pending[0] = None, False
+
+    def load(path: Path) -> CheckpointMetadata:
+        pending[0] = True
+        return stub.inner.load(path)
+
+    def train_step(batch: Any, taps: bool = False) -> Any:
+        held = stub.state()
+        result = stub.inner.train_step(batch, taps=taps)
+        moved = {name: array - held[name] for name, array in stub.state().items()}
+        if pending[0] and before[0] is not None:
+            stub.inner.load_state({name: array + before[0][name] for name, array in stub.state().items()})
+        before[0], pending[0] = moved, False
+        return result
+
+    stub.load, stub.load_state, stub.train_step = load, load_state, train_step
+    assert outcomes(lab.checkpoint(candidate=stub)) == ("pass", "fail")
+
+
+def test_a_file_that_is_written_to_after_its_save_is_wrong(lab: Any) -> None:
+    stub, late = lab.Stub(), []
+
+    def save(path: Path, metadata: CheckpointMetadata) -> None:
+        stub.inner.save(path, metadata)
+        late.append((path, metadata))
+
+    def train_step(batch: Any, taps: bool = False) -> Any:
+        result = stub.inner.train_step(batch, taps=taps)
+        while late:
+            stub.inner.save(*late.pop())
+        return result
+
+    stub.save, stub.train_step = save, train_step
+    assert outcomes(lab.checkpoint(candidate=stub)) == ("fail", "fail")
+
+
+def text_beyond_unicode(path: Path) -> None:
+    """Parameters of which NumPy makes a SystemError."""
+    members = dict(np.load(path, allow_pickle=False)) | {"parameters": np.array(0x7FFFFFFF, "<u4").view("<U1")}
+    with path.open("wb") as file:
+        np.savez(file, **members)
+
+
+def test_a_hostile_file_is_its_savers_fault(lab: Any) -> None:
+    stub = lab.Stub()
+
+    def save(path: Path, metadata: CheckpointMetadata) -> None:
+        stub.inner.save(path, metadata)
+        if path.suffix == ".npz":
+            text_beyond_unicode(path)
+
+    stub.save = save
+    outcome = lab.checkpoint(candidate=stub, reference=LegacySubject(lab.plan))
+    assert outcomes(outcome) == ("fail", "fail")
+    assert {trouble.side for trouble in outcome.checkpoint.troubles} == {"candidate"}
+
+
 def test_one_broken_format_leaves_the_other_trips(lab: Any) -> None:
     make = failing("save", RuntimeError("no"), lambda path, metadata: path.suffix == ".npz")
     outcome = lab.checkpoint(candidate=make(lab))
@@ -292,7 +405,7 @@ def test_a_file_that_the_reference_refuses_is_its_savers_and_no_path_is_told(lab
     assert (first.side, first.kind) == ("candidate", "checkpoint")
     assert first.message == (
         "the reference refuses candidate.npz, which the candidate saved: candidate.npz: not an .npz checkpoint "
-        "(File is not a zip file)"
+        "(it does not end as a zip of NumPy's does)"
     )
 
 
@@ -301,6 +414,20 @@ def test_a_full_disk_is_nobodys_fault(lab: Any, temporary: Path) -> None:
     with pytest.raises(OSError, match="No space left"):
         lab.checkpoint(candidate=full(lab))
     assert list(temporary.iterdir()) == []
+
+
+def test_zero_is_not_minus_zero(lab: Any) -> None:
+    def zeroed(zero: float) -> Any:
+        state = stub.inner.state()
+        state["weight_0"][0, 0] = zero
+        return state
+
+    stub = lab.Stub()
+    stub.state = lambda: zeroed(-0.0)
+    stub.save = lambda path, kept: write_checkpoint(path, zeroed(0.0), kept.loss, kept.epoch, kept.parameters)
+    trips = lab.checkpoint(candidate=stub).checkpoint.trips
+    changed = [trip.differing_arrays for trip in trips if (trip.saver, trip.loader) == ("candidate", "reference")]
+    assert changed == [("weight_0",)] * 2
 
 
 def test_one_is_not_true(lab: Any) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from service.engine.free_running import distance, perturb
+from service.engine.free_running import distance
+from service.engine.perturbation import moved_share, perturb
 from service.parity.plan import FreeRunningSpec, ModelSpec
 from service.parity.record import SIDES
 from service.ports import StepResult
@@ -74,7 +75,7 @@ def test_the_state_itself_is_left_alone_and_draws_differ() -> None:
 def test_what_cannot_be_perturbed() -> None:
     state = {"steps": np.arange(3), "empty": np.zeros(0, np.float32), "flag": np.array([True])}
     moved, share = perturb(state, np.random.default_rng(0))
-    assert share == 1.0
+    assert share == 0.0, "a state without a number that could move has not moved"
     assert all(
         np.array_equal(moved[name], state[name]) and moved[name] is not state[name] for name in ("steps", "flag")
     )
@@ -83,6 +84,8 @@ def test_what_cannot_be_perturbed() -> None:
 def test_the_share_is_the_smallest_of_the_arrays() -> None:
     _, share = perturb({"a": np.ones(9, np.float32), "b": np.ones(9, np.float32)}, np.random.default_rng(0), ulps=1)
     assert share == 1.0
+    before = {"a": np.zeros(4), "b": np.zeros(2), "steps": np.arange(3)}
+    assert moved_share(before, {**before, "a": np.array([1.0, 0, 0, 0]), "b": np.ones(2)}) == 0.25
 
 
 @pytest.mark.filterwarnings("ignore:invalid value", "ignore:overflow")
@@ -163,6 +166,32 @@ def test_band_members_differ_from_the_reference_and_from_each_other(lab: Any) ->
     assert all(distance > 0 for member in evidence.members for distance in member.weight_distances)
     assert {member.moved_fraction for member in evidence.members} == {1.0}
     assert max(abs(a - b) / b for a, b in zip(first.losses, base, strict=True) if b) < 1e-4
+
+
+def test_the_references_of_the_band_are_perturbed_after_every_step(lab: Any) -> None:
+    """Moved at the start only, they would be too close to the reference to excuse a flipped unit (docs/parity.md)."""
+    reference = lab.Stub()
+    given: list[Any] = []
+    held: list[Any] = []
+
+    def load_state(state: Any) -> None:
+        given.append({name: array.copy() for name, array in state.items()})
+        reference.inner.load_state(state)
+
+    def train_step(batch: Any, taps: bool = False) -> Any:
+        result = reference.inner.train_step(batch, taps=taps)
+        held.append(reference.inner.state())
+        return result
+
+    reference.load_state, reference.train_step = load_state, train_step
+    lab.free_running(reference=reference)
+    spec, window = lab.plan.free_running, lab.plan.band_window()
+    trained = held[-spec.band_runs * window :]
+    # A member is given the initial state, and after each of its steps a perturbed one.
+    perturbed = [state for i, state in enumerate(given[1:]) if i % (window + 1)]
+    assert len(perturbed) == len(trained) == spec.band_runs * window
+    for before, after in zip(trained, perturbed, strict=True):
+        assert all((after[name] != before[name]).all() for name in before)
 
 
 def test_the_band_is_reproducible(lab: Any) -> None:

@@ -91,9 +91,12 @@ def test_an_extra_tap(lab: Any, oracle: bool) -> None:
 
 @WITNESSES
 def test_an_empty_comparison(lab: Any, oracle: bool) -> None:
+    """A policy that asks for nothing else, so that no other check's doubt can hide it."""
+    only = replace(named_policy("numerics"), name="only this", required={CHECK: "always"})
     record = lab.synchronized(oracle=oracle).record
+    assert judge(record, only).outcome == "PASS"
     empty = replace(record.synchronized, diffs=(), expected_taps=(), comparisons=0)
-    assert judge(replace(record, synchronized=empty), named_policy("numerics")).outcome == "INCONCLUSIVE"
+    assert judge(replace(record, synchronized=empty), only).outcome == "INCONCLUSIVE"
 
 
 def test_sides_that_both_show_nothing(lab: Any) -> None:
@@ -231,8 +234,10 @@ def test_no_order_of_the_sides_lets_a_fault_pass(lab: Any, name: str, oracle: bo
 # --- how much was wrong -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("size", [1e-3, 1e-5])
 @pytest.mark.parametrize("bad", [0, 57, 99])
-def test_one_bad_step_in_a_hundred(lab: Any, bad: int) -> None:
+def test_one_bad_step_in_a_hundred(lab: Any, bad: int, size: float) -> None:
+    """The smaller fault is beyond the limit in its own step, and far within it in the mean over the steps."""
     plan = replace(lab.plan, synchronized=SynchronizedSpec(100, 1))
     stub, made = lab.Stub(), [0]
 
@@ -241,7 +246,7 @@ def test_one_bad_step_in_a_hundred(lab: Any, bad: int) -> None:
         made[0] += 1
         if made[0] != bad + 1:
             return result
-        return StepResult(result.loss, {**result.taps, GRAD: result.taps[GRAD] * np.float32(1 + 1e-3)})
+        return StepResult(result.loss, {**result.taps, GRAD: result.taps[GRAD] * np.float32(1 + size)})
 
     stub.train_step = train_step
     outcome = lab.synchronized(stub, plan=plan)
@@ -272,3 +277,23 @@ def test_a_perturbation_that_moved_nothing(lab: Any, monkeypatch: pytest.MonkeyP
     check = lab.free_running().check("numerics.free_running")
     assert check.outcome == "inconclusive"
     assert "moved nothing" in check.message
+
+
+def test_a_perturbation_that_is_lost_as_it_is_loaded(lab: Any) -> None:
+    """A reference that keeps 16 bits of what it is given: its state() moves in float32, and it trains on unmoved."""
+    stub = lab.Stub()
+
+    def shortened(array: Any) -> Any:
+        return ((np.ascontiguousarray(array).view(np.int32) + (1 << 15)) & (-1 << 16)).view(np.float32)
+
+    def load_state(state: Any) -> None:
+        stub.inner.load_state({name: shortened(array) for name, array in state.items()})
+
+    def train_step(batch: Any, taps: bool = False) -> StepResult:
+        result = stub.inner.train_step(batch, taps=taps)
+        load_state(stub.inner.state())
+        return result
+
+    stub.load_state, stub.train_step = load_state, train_step
+    evidence = lab.free_running(reference=stub).free_running
+    assert {member.moved_fraction for member in evidence.members} == {0.0}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.engine.learning import SWATCHES, examine, measure
+from service.engine.learning import CONFUSIONS, SWATCHES, confusions, examine, measure, nearest_colours
 from service.parity.learning import check_color_reconstruction, check_outputs_vary
 from service.parity.policy import named_policy
 from service.parity.record import SIDES, RunRecord
@@ -113,6 +113,13 @@ def test_a_model_that_did_not_learn(lab: Any, side: str, name: str) -> None:
         assert vary == BLAME[side]
 
 
+def test_the_first_colour_right_and_every_other_another_rows(lab: Any) -> None:
+    """The outputs vary as they should, and the colour that is looked at most closely is right."""
+    subjects = {side: identity(lab) for side in SIDES}
+    subjects["candidate"].forward = lambda batch: np.concatenate([batch[:1], batch[:0:-1]])
+    assert judged(lab, examine(lab.dataset, subjects)) == ("pass", "fail")
+
+
 def test_padding_is_not_examined(lab: Any) -> None:
     dataset = replace(lab.dataset, rows=10)
     seen: list[int] = []
@@ -139,3 +146,53 @@ def test_many_rows_go_through_in_chunks(lab: Any) -> None:
     assert [model.mean_rgb_error for model in evidence.models] == [0.0, 0.0]
     assert all(swatch.candidate == swatch.target for swatch in evidence.swatches)
     assert evidence.swatches[-1].name == "2499"
+
+
+def nearest_of(outputs: Any, colours: Any) -> Any:
+    return nearest_colours(np.asarray(colours, np.float32), np.asarray(outputs, np.float64))
+
+
+def test_the_nearest_colour_is_found_and_a_tie_is_no_confusion() -> None:
+    colours = [[0, 0, 0], [1, 0, 0], [0, 0, 0], [0, 1, 0]]
+    found = nearest_of([[0.1, 0, 0], [0.2, 0, 0], [0.0, 0.1, 0], [0, 0.4, 0]], colours)
+    assert found.right.tolist() == [True, False, True, False]
+    assert found.row[0] == 0
+    assert found.row[2] == 2  # not the first of two of the same colour
+    assert colours[found.row[1]] == colours[found.row[3]] == [0, 0, 0]
+    assert found.distance.tolist() == pytest.approx([0.1, 0.2, 0.1, 0.4])
+    assert found.own_distance.tolist() == pytest.approx([0.1, 0.8, 0.1, 0.6])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_an_output_that_is_no_colour_is_not_named_right(value: float) -> None:
+    found = nearest_of([[value, 0, 0], [1, 1, 1]], [[0, 0, 0], [1, 1, 1]])
+    assert found.right.tolist() == [False, True]
+
+
+def test_confusions_on_which_the_models_disagree_come_first_then_the_farthest_off() -> None:
+    colours = [[0.0, 0, 0], [0.5, 0, 0], [1.0, 0, 0], [0, 0.5, 0]]
+    reference = nearest_of([[0.9, 0, 0], [0.5, 0, 0], [0.6, 0, 0], [0, 0.5, 0]], colours)
+    candidate = nearest_of([[0.9, 0, 0], [0.1, 0, 0], [0.6, 0, 0], [np.nan, 0, 0]], colours)
+    found = confusions(("a", "b", "c", "d"), {"reference": reference, "candidate": candidate})
+    assert [confusion.name for confusion in found] == ["d", "b", "a", "c"]
+    by_name = {confusion.name: confusion for confusion in found}
+    assert by_name["d"].candidate is None
+    assert by_name["b"].candidate is not None
+    assert (by_name["b"].candidate.name, by_name["b"].candidate.own_distance) == ("a", pytest.approx(0.4))
+    assert by_name["b"].reference is not None
+    assert by_name["b"].reference.name == "b"
+
+
+def test_the_list_is_cut_and_the_count_is_not(lab: Any) -> None:
+    wrong = lab.Stub()
+    wrong.forward = lambda batch: batch[::-1]
+    evidence = examine(lab.dataset, {"reference": identity(lab), "candidate": wrong})
+    reference, candidate = evidence.models
+    assert reference.named_right == reference.rows
+    assert candidate.named_right is not None
+    assert candidate.rows - candidate.named_right >= len(evidence.confusions) > 0
+    assert len(evidence.confusions) <= CONFUSIONS
+
+
+def test_no_outputs_no_confusions() -> None:
+    assert confusions(("a",), {}) == ()

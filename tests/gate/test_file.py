@@ -10,6 +10,7 @@ from service.gate.file import MAX_BYTES, check_cases, read_cases
 from service.parity.errors import DeviceUnavailable, InvalidConfiguration, Problem
 from service.parity.plan import Plan
 from service.parity.policy import Policy, named_policy
+from service.policy_files import read_policy
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '[[plan]]\nname = "a"\npolicy = "mine.toml"\n'
@@ -31,6 +32,16 @@ def test_a_policy_is_looked_for_beside_the_file(tmp_path: Path) -> None:
     found = read_cases(path, read)
     assert [case.policy.name for case in found] == ["numerics", "numerics"]
     assert asked == [("default", tmp_path), ("mine.toml", tmp_path)]
+
+
+def test_what_is_wrong_in_a_policy_file_is_told_with_that_file_and_where_it_was_named(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('name = "mine"\n[limits]\nbands = 3\n', encoding="utf-8")
+    path = tmp_path / "gate.toml"
+    path.write_text(GOOD, encoding="utf-8")
+    with pytest.raises(InvalidConfiguration) as caught:
+        read_cases(path, read_policy)
+    [problem] = [p for p in caught.value.problems if "bands" in p.field]
+    assert problem.field == f"{path}: plan 'a'.policy: {tmp_path / 'mine.toml'}: limits.bands"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,33 @@ def test_what_an_earlier_gate_left_is_removed_before_anything_runs(tmp_path: Pat
         (tmp_path / name).write_text("pass", encoding="utf-8")
     outputs.prepare(tmp_path / "parity.toml")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_is_emptied_and_written_through(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("lockstep: pass", encoding="utf-8")
+    link.symlink_to(target)
+    outputs = Outputs(shield=link)
+    outputs.prepare(tmp_path / "parity.toml")
+    assert target.read_text(encoding="utf-8") == ""
+    assert outputs.write(RESULT, None) == []
+    assert link.is_symlink()
+    assert json.loads(target.read_text(encoding="utf-8"))["message"] == "fail"
+
+
+def test_a_pipe_like_a_device_stays_one_and_is_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    outputs = Outputs(shield=pipe)
+    outputs.prepare(tmp_path / "parity.toml")
+    assert pipe.is_fifo()
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert outputs.write(RESULT, None) == []
+        assert json.loads(os.read(reader, 1000))["message"] == "fail"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
 
 
 def test_two_outputs_of_one_name_are_refused_and_nothing_is_removed(tmp_path: Path) -> None:

@@ -116,8 +116,15 @@ def test_checkpoints_pass_between_both_sides(candidate: str) -> None:
 def test_a_run_repeated_gives_the_same_record() -> None:
     plan = replace(PLAN, candidate="harmless-split-k")
     (_, first), (_, second) = dual_run(plan), dual_run(plan)
+    # Where atomicAdd sums two losses of one state to other last bits, more steps are probed: how many is up to chance.
+    spreads = {
+        diff.reference_spread for diff in (*first.synchronized.diffs, *second.synchronized.diffs) if diff.tap != LOSS
+    }
+    assert spreads == {None, 0.0} or spreads == {0.0}
     pairs = zip(first.synchronized.diffs, second.synchronized.diffs, strict=True)
-    assert all(one == other for one, other in pairs if one.tap != LOSS)
+    for one, other in pairs:
+        if one.tap != LOSS:
+            assert replace(one, reference_spread=None) == replace(other, reference_spread=None)
     assert first.free_running.candidate_weight_distances == second.free_running.candidate_weight_distances
     for one, other in zip(first.free_running.members, second.free_running.members, strict=True):
         assert one.weight_distances == other.weight_distances

@@ -65,6 +65,12 @@ def test_a_ledger_of_a_phase_that_was_not_planned(passing: RunRecord, change: Ch
     assert check_same_batches(change("integrity", batches=ledgers), POLICY).outcome == "inconclusive"
 
 
+@pytest.mark.parametrize("fields", [{"dataset_digest": ""}, {"dataset_rows": 0}])
+def test_a_dataset_that_was_not_recorded(change: Change, fields: dict[str, Any]) -> None:
+    result = check_same_batches(change("integrity", **fields), POLICY)
+    assert (result.outcome, result.message) == ("inconclusive", "the dataset was not recorded")
+
+
 def test_absent(passing: RunRecord) -> None:
     absent = replace(passing, integrity=None)
     assert check_same_batches(absent, POLICY).outcome == "inconclusive"

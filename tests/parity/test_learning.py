@@ -161,6 +161,31 @@ def test_errors_of_opposite_sign_do_not_cancel(change: Change) -> None:
     assert check_color_reconstruction(change("learning", swatches=(swatch,)), POLICY).outcome == "fail"
 
 
+@pytest.mark.parametrize(
+    ("reference", "candidate", "outcome"),
+    [
+        (0.01, 0.01, "pass"),
+        (0.01, 0.06, "pass"),
+        (0.01, 0.0601, "fail"),
+        (0.01, 0.34, "fail"),
+        (0.3, 0.34, "pass"),
+        (0.01, None, "fail"),
+        (0.01, NAN, "fail"),
+        (0.01, INF, "fail"),
+        (None, 0.01, "inconclusive"),
+        (NAN, NAN, "inconclusive"),
+        (INF, INF, "inconclusive"),
+    ],
+)
+def test_all_colours_count_and_not_the_first_alone(
+    passing: RunRecord, change: Change, reference: float | None, candidate: float | None, outcome: str
+) -> None:
+    means = {"reference": reference, "candidate": candidate}
+    models = passing.learning.models  # type: ignore[union-attr]
+    record = change("learning", models=tuple(replace(m, mean_rgb_error=means[m.side]) for m in models))
+    assert check_color_reconstruction(record, POLICY).outcome == outcome
+
+
 def test_no_colour(change: Change) -> None:
     assert check_color_reconstruction(change("learning", swatches=()), POLICY).outcome == "inconclusive"
 

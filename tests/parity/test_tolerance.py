@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,6 +151,16 @@ class TestDtypes:
     )
     def test_floor(self, diff: TapDiff, dtype: str, floor: float) -> None:
         assert rounding_floor(replace(with_stats(diff, oracle_scale=1.0), dtype=dtype), FP32) == floor
+
+    @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+    def test_below_the_smallest_normal_number_units_shrink_no_further(self, diff: TapDiff, dtype: str) -> None:
+        """The next number is within rounding, and ten of them are not, however exact the reference happens to be."""
+        smallest = float(np.finfo(dtype).smallest_subnormal)
+        row = replace(with_stats(diff, oracle_scale=smallest, reference_error=0.0), dtype=dtype)
+        assert step_ratio(with_stats(row, candidate_error=smallest), FP32) <= FP32.error_ratio
+        assert not step_ratio(with_stats(row, candidate_error=10 * smallest), FP32) <= FP32.error_ratio
+        zeros = with_stats(row, oracle_scale=0.0, candidate_error=smallest)
+        assert step_ratio(zeros, FP32) == INF
 
     @pytest.mark.parametrize(("dtype", "widened"), [("float32", 2.0**13), ("float16", 1.0), ("float64", 1.0)])
     def test_a_precision_class_is_about_float32(self, diff: TapDiff, dtype: str, widened: float) -> None:

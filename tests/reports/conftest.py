@@ -24,12 +24,14 @@ from service.parity.record import (
     BatchLedger,
     CheckpointEvidence,
     CheckpointTrip,
+    Confusion,
     Determinism,
     DiffStats,
     FreeRunningEvidence,
     IntegrityEvidence,
     LearnedModel,
     LearningEvidence,
+    NearestName,
     RunRecord,
     SignFlips,
     StepLosses,
@@ -214,8 +216,12 @@ def make_learning(shape: Shape, names: Mapping[str, tuple[float, float, float]] 
 
     return LearningEvidence(
         models=(
-            LearnedModel("reference", 1500, 8, 0.31, 0.296, 0.0098, 0),
-            LearnedModel("candidate", 1500, 8, 0.31, 0.288, 0.0187, 0),
+            LearnedModel("reference", 1500, 8, 0.31, 0.296, 0.0098, 0, 1498),
+            LearnedModel("candidate", 1500, 8, 0.31, 0.288, 0.0187, 0, 1477),
+        ),
+        confusions=(
+            Confusion("Acid Green", NearestName("Acid Green", 0.01, 0.01), NearestName("Bitter Lemon", 0.02, 0.07)),
+            Confusion("Amaranth", NearestName("Amaranth Pink", 0.03, 0.05), None),
         ),
         swatches=tuple(
             Swatch(name, rgb, shifted(rgb, 0.012), shifted(rgb, 0.012 + shape.candidate_offset))

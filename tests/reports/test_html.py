@@ -139,6 +139,14 @@ def test_losses_that_are_no_numbers_say_from_which_step(nan_losses: Any) -> None
     assert "candidate: NaN at 412" in Page(page_of(nan_losses)).text
 
 
+def test_colours_taken_for_others_are_listed(passing: Any) -> None:
+    text = page_of(passing)
+    row = text.split("Colours taken for others", 1)[1].split("Acid Green</th><td>", 1)[1].split("</tr>", 1)[0]
+    assert row.startswith("itself<")
+    assert "<td>Bitter Lemon</td>" in row
+    assert "no finite colour" in text
+
+
 def test_swatches_show_three_colours_and_their_numbers(passing: Any) -> None:
     text = page_of(passing)
     assert 'aria-label="input #0047BA, reference #0344BC, candidate #0443BC"' in text

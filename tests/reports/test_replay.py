@@ -5,6 +5,10 @@ from __future__ import annotations
 import dataclasses
 import shlex
 
+import pytest
+import typer
+
+from service.cli import app
 from service.parity.plan import (
     CheckpointSpec,
     FreeRunningSpec,
@@ -24,7 +28,7 @@ PLAN = Plan(
     dataset="colors-g-z",
     model=ModelSpec(96, 3, 24, 0.02),
     training=TrainingSpec(777, 48, 1e-5, 0.25),
-    synchronized=SynchronizedSpec(55, 11),
+    synchronized=SynchronizedSpec(55, 11, "replays"),
     free_running=FreeRunningSpec(9, 33, 7, 4),
     checkpoint=CheckpointSpec(4, 6),
     performance=PerformanceSpec(10, 0.2, 2),
@@ -67,10 +71,25 @@ def test_every_value_of_the_plan_is_there() -> None:
         "--slice-seconds": "0.2",
         "--process-pairs": "2",
         "--memory-steps": "33",
+        "--witness": "replays",
         "--checkpoint-before": "4",
         "--checkpoint-after": "6",
         "--policy": "strict",
     }
+
+
+@pytest.mark.parametrize("value", [1e-7, 0.1 + 0.2, 1 / 3, 5e-324, 0.9999999999999999])
+def test_a_float_comes_back_to_the_last_bit(value: float) -> None:
+    plan = Plan(model=ModelSpec(alpha=value), training=TrainingSpec(learning_rate=value, clip=value))
+    flags = flags_of(replay_command(plan, named_policy("default")))
+    assert [float(flags[name]) for name in ("--learning-rate", "--clip", "--alpha")] == [value] * 3
+
+
+def test_no_default_is_left_out() -> None:
+    """Another version's defaults may be others; the command must not lean on them."""
+    options = typer.main.get_command(app).commands["run"].params  # type: ignore[attr-defined]
+    names = {option.opts[0] for option in options} - {"--database", "--json", "--quiet"}
+    assert set(flags_of(replay_command(Plan(), named_policy("default")))) == names
 
 
 def test_a_policy_that_is_not_built_in_is_a_file() -> None:
