@@ -174,6 +174,16 @@ def absent_view(report: Document) -> list[tuple[str, str]]:
     ]
 
 
+def measured_view(report: Document) -> list[tuple[str, list[tuple[str, str | None]]]]:
+    """Time, GPU and memory, where they were measured: every figure as a row of words."""
+    sections = ("performance", "utilization", "memory")
+    return [
+        (section.capitalize(), [row for row in _flat(report[section]) if row[0] != "measured"])
+        for section in sections
+        if report[section]["measured"]
+    ]
+
+
 def integrity_view(report: Document) -> dict[str, Any]:
     """Data, batches and frozen files."""
     found = report["integrity"]

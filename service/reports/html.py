@@ -21,6 +21,7 @@ from service.reports.evidence_view import (
     checkpoints_view,
     integrity_view,
     learning_view,
+    measured_view,
     numerics_view,
     plan_view,
     training_view,
@@ -43,6 +44,7 @@ def render_html(report: Mapping[str, Any]) -> str:
         training=training_view(report),
         learning=learning_view(report),
         checkpoints=checkpoints_view(report),
+        measured=measured_view(report),
         absent=absent_view(report),
         integrity=integrity_view(report),
         plan=plan_view(report),
@@ -50,6 +52,12 @@ def render_html(report: Mapping[str, Any]) -> str:
             "numerics": gravest(checks, "numerics."),
             "learning": gravest(checks, "learning."),
             "checkpoints": gravest(checks, "checkpoint."),
+            "measured": gravest(
+                [check for check in checks if check["outcome"] != "not_measured"],
+                "performance.",
+                "utilization.",
+                "memory.",
+            ),
             "integrity": gravest(checks, "integrity."),
         },
     )  # fmt: skip

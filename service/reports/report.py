@@ -14,19 +14,13 @@ from service.parity.policy import Policy
 from service.parity.record import RunRecord, Trouble
 from service.parity.verdict import FirstDivergence, Verdict
 from service.ports import RunRow
-from service.reports import evidence
+from service.reports import evidence, measured
 from service.reports.coverage import coverage
-from service.reports.json_values import json_ready, not_measured
+from service.reports.json_values import json_ready
 from service.reports.rejudge import rejudged, stored_outcome
 from service.reports.replay import replay_command, replay_up_to
 
 SCHEMA_VERSION = "1"
-
-_PHASE_OF_SECTION = {
-    "performance": "performance",
-    "utilization": "performance",
-    "memory": "memory",
-}
 
 
 def build_report(
@@ -38,10 +32,6 @@ def build_report(
     """
     judged = verdict if run.state == "finished" or judged_again_by is not None else None
     plan, policy = run.plan, judged_again_by or run.policy
-    sections = {
-        section: not_measured(f"this version of Lockstep does not carry out the {phase} phase")
-        for section, phase in _PHASE_OF_SECTION.items()
-    }
     report = {
         "schema_version": SCHEMA_VERSION,
         "run_id": run.id,
@@ -60,7 +50,9 @@ def build_report(
         "losses": evidence.losses(record),
         "band": evidence.band(record, policy),
         "learning": evidence.learning(record, policy),
-        **sections,
+        "performance": measured.performance(record, policy),
+        "utilization": measured.utilization(record, policy),
+        "memory": measured.memory(record, policy),
         "checkpoints": evidence.checkpoints(record, policy),
         "coverage": coverage(plan, record),
         "integrity": evidence.integrity(record),
@@ -139,4 +131,6 @@ def _timing(run: RunRow, record: RunRecord | None) -> Mapping[str, Any]:
         "synchronized_s": synchronized.seconds if synchronized else None,
         "free_running_s": free_running.seconds if free_running else None,
         "checkpoint_s": checkpoint.seconds if checkpoint else None,
+        "performance_s": record.performance.seconds if record and record.performance else None,
+        "memory_s": record.memory.seconds if record and record.memory else None,
     }

@@ -128,7 +128,7 @@ def test_infinities_in_every_section_are_dumpable(builders: Any) -> None:
 
 
 @pytest.mark.parametrize("section", LATER_SECTIONS)
-def test_what_this_version_does_not_measure_has_a_reason_and_no_number(passing: Any, section: str) -> None:
+def test_what_the_plan_did_not_ask_for_has_a_reason_and_no_number(passing: Any, section: str) -> None:
     found = report_of(passing)[section]
     assert found["measured"] is False
     assert set(found) == {"measured", "reason"}
