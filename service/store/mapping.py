@@ -166,15 +166,17 @@ def tap_diff(columns: RowMapping) -> TapDiff:
     )
 
 
+_COUNTS_OF_A_SLICE = ("block", "position", "pair", "steps")
 _PLAIN_OF_A_SLICE = (
-    "session", "block", "position", "pair", "role", "steps", "median_step_ms", "mean_step_ms", "steps_busy_s",
-    "started_s", "ended_s", "sm_clock_mhz", "kernel_resident_pct", "thread_cpu_s",
+    "session", "role", "median_step_ms", "mean_step_ms", "steps_busy_s", "started_s", "ended_s", "sm_clock_mhz",
+    "kernel_resident_pct", "thread_cpu_s",
 )  # fmt: skip
 
 
 def slice_columns(run_id: str, row: Slice) -> dict[str, Any]:
     return {
         "run_id": run_id,
+        **{name: int(getattr(row, name)) for name in _COUNTS_OF_A_SLICE},
         **{name: getattr(row, name) for name in _PLAIN_OF_A_SLICE},
         "activity": encode(row.activity),
         "before": None if row.before is None else encode(row.before),
@@ -184,7 +186,7 @@ def slice_columns(run_id: str, row: Slice) -> dict[str, Any]:
 
 def timed_slice(columns: RowMapping) -> Slice:
     return Slice(
-        **{name: columns[name] for name in _PLAIN_OF_A_SLICE},
+        **{name: columns[name] for name in (*_COUNTS_OF_A_SLICE, *_PLAIN_OF_A_SLICE)},
         activity=decode(dict, columns["activity"]),
         before=None if columns["before"] is None else decode(EdgeReading, columns["before"]),
         after=None if columns["after"] is None else decode(EdgeReading, columns["after"]),

@@ -110,7 +110,7 @@ class ReplaySampler:
         while self._next_sample < len(self._trace.samples) and self._trace.samples[self._next_sample].at_s <= until_s:
             sample = self._trace.samples[self._next_sample]
             self._next_sample += 1
-            if not self._paused and self._lost is None:
+            if not self._paused:
                 self._keep(sample.at_s, sample.field, sample.value, sample.status)
         if lost is not None and self._lost is None:
             self._lost = fault_of_code(lost.code)

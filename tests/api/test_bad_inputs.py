@@ -220,7 +220,10 @@ IDS = [
 ]
 
 
-@pytest.mark.parametrize("suffix", ["", "/steps", "/diffs", "/checks", "/report"])
+ROWS = ("steps", "diffs", "slices", "telemetry", "allocations", "checks")
+
+
+@pytest.mark.parametrize("suffix", ["", *(f"/{rows}" for rows in ROWS), "/report"])
 @pytest.mark.parametrize("run_id", IDS)
 def test_id_of_no_run(run_id: str, suffix: str, client: TestClient) -> None:
     assert_problem(client.get(f"{RUNS}/{run_id}{suffix}"), 404)
@@ -266,10 +269,15 @@ def test_query_of_the_list(query: str, client: TestClient) -> None:
     assert assert_problem(client.get(f"{RUNS}?{query}"), 422)["errors"]
 
 
-@pytest.mark.parametrize("rows", ["steps", "diffs", "checks"])
+@pytest.mark.parametrize("rows", ROWS)
 @pytest.mark.parametrize("query", ["offset=-1", "offset=1000000000", "offset=NaN", "limit=0", "limit=201", "page=2"])
 def test_query_of_rows(rows: str, query: str, client: TestClient, new_run: Callable[..., str]) -> None:
     assert_problem(client.get(f"{RUNS}/{new_run()}/{rows}?{query}"), 422)
+
+
+@pytest.mark.parametrize("query", ["telemetry?field=", "allocations?role=both", "slices?role=candidate"])
+def test_filter_that_there_is_not(query: str, client: TestClient, new_run: Callable[..., str]) -> None:
+    assert_problem(client.get(f"{RUNS}/{new_run()}/{query}"), 422)
 
 
 @pytest.mark.parametrize("query", ["format=pdf", "format=", "format=HTML", "fromat=html"])

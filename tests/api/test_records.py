@@ -103,7 +103,7 @@ def test_checks(client: TestClient, judged_run: str) -> None:
 
 def test_rows_of_a_queued_run_are_none(client: TestClient, new_run: Callable[..., str]) -> None:
     run_id = new_run()
-    for rows in ("steps", "diffs", "checks"):
+    for rows in ("steps", "diffs", "slices", "telemetry", "allocations", "checks"):
         assert client.get(f"{RUNS}/{run_id}/{rows}").json() == {"items": [], "next": None}
 
 

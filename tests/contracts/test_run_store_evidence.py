@@ -239,6 +239,21 @@ class TestMeasurements:
         run_store.add_slices("r1", [confirmed])
         assert run_store.slices("r1", 12, 100) == [confirmed]
 
+    def test_figures_that_are_none_stay_so(self, run_store: RunStore) -> None:
+        start(run_store)
+        edge = EdgeReading(NAN, {"energy_j": INF, "power_w": NAN}, {}, None)
+        odd = a_slice(0, median_step_ms=NAN, mean_step_ms=-INF, ended_s=INF, before=edge, activity={"power_w": NAN})
+        run_store.add_slices("r1", [odd])
+        assert repr(run_store.slices("r1", 0, 10)) == repr([odd])
+
+    def test_numpy_numbers_become_plain_ones(self, run_store: RunStore) -> None:
+        start(run_store)
+        run_store.add_slices("r1", [a_slice(5, block=np.int64(1), steps=np.int32(30), median_step_ms=np.float32(1.5))])
+        run_store.add_slices("r1", [a_slice(5)])
+        assert repr(run_store.slices("r1", 0, 10)) == repr([a_slice(5)])
+        run_store.add_telemetry("r1", [TelemetrySample(np.float64(1.0), "power_w", np.float32(2.5))])  # type: ignore[arg-type]
+        assert run_store.telemetry("r1", None, 0, 10) == [TelemetrySample(1.0, "power_w", 2.5)]
+
     def test_a_sample_that_was_not_measured_is_no_zero(self, run_store: RunStore) -> None:
         start(run_store)
         rows = [

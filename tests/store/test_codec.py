@@ -12,9 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.parity.errors import StoreError
+from service.parity.measurements import (
+    EdgeReading,
+    MemoryEvidence,
+    MemoryTrace,
+    PerformanceEvidence,
+    SamplerReport,
+    Slice,
+)
 from service.parity.plan import Plan
 from service.parity.policy import POLICIES, Policy
 from service.parity.record import (
+    SIDES,
     FreeRunningEvidence,
     IntegrityEvidence,
     LearningEvidence,
@@ -34,6 +43,20 @@ free_form = st.recursive(
 )
 documents: st.SearchStrategy[Mapping[str, Any]] = st.dictionaries(st.text(), free_form, max_size=4)
 texts = st.dictionaries(st.text(), st.text(), max_size=2)
+figures = st.dictionaries(st.text(), st.floats(), max_size=2)
+counts = st.dictionaries(st.text(), st.integers(), max_size=2)
+edges = st.none() | st.builds(EdgeReading, values=figures, missing=st.just({"energy_j": "lost"}))
+slices = st.builds(Slice, before=edges, after=edges, activity=figures)
+performances = st.builds(
+    PerformanceEvidence,
+    slices=st.lists(slices, max_size=2).map(tuple),
+    planned_blocks=counts,
+    step_flops=counts,
+    sampler=st.none() | st.builds(SamplerReport, statuses=counts, reasons=texts),
+)
+traces = {side: st.builds(MemoryTrace, role=st.just(side)) for side in SIDES}
+# One trace a side: an event returns to the trace of its side.
+memories = st.builds(MemoryEvidence, traces=st.tuples(*traces.values()))
 records = st.builds(
     RunRecord,
     plan=st.from_type(Plan),
@@ -43,6 +66,8 @@ records = st.builds(
     synchronized=st.none() | st.from_type(SynchronizedEvidence),
     free_running=st.none() | st.from_type(FreeRunningEvidence),
     learning=st.none() | st.from_type(LearningEvidence),
+    performance=st.none() | performances,
+    memory=st.none() | memories,
     troubles=st.lists(st.from_type(Trouble), max_size=2).map(tuple),
 )
 checks = st.builds(CheckResult, evidence=documents)
@@ -106,6 +131,8 @@ def test_rows_return_to_the_evidence_of_their_phase(record: RunRecord) -> None:
     for part, name in ((kept.synchronized, "synchronized"), (kept.free_running, "free_running")):
         if part is not None:
             assert same(part.losses, tuple(row for row in losses if row.phase == name))
+    assert same(kept.performance, record.performance)
+    assert same(kept.memory, record.memory)
     if kept.synchronized is not None:
         assert same(kept.synchronized.diffs, tuple(row for row in diffs if row.phase == "synchronized"))
 

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
+from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
 from service.parity.plan import Plan
 from service.parity.policy import named_policy
 from service.parity.record import DiffStats, StepLosses, TapDiff
@@ -22,6 +23,7 @@ from service.store.sql import SqlRunStore
 T0 = datetime(2025, 1, 2, tzinfo=UTC)
 NAN = float("nan")
 STATS = DiffStats(1, 0, 0, 0, 0, 0, NAN, 0.0, 1.0, 2**64 - 1, (0,))
+SLICE = Slice("a_a", 0, 0, 0, "reference", 5, 1.0, 1.0, 0.005, 1.0, 1.1)
 
 CLAIMER = """
 import sys
@@ -88,12 +90,15 @@ def test_deleting_a_run_takes_its_rows_and_nobody_elses(database: Path, store: S
         store.claim(run_id, "w", T0)
         store.add_losses(run_id, [StepLosses("synchronized", 0, 1.0, 1.0)])
         store.add_diffs(run_id, [TapDiff("synchronized", 0, 0, "loss", (), "float32", STATS)])
+        store.add_slices(run_id, [SLICE])
+        store.add_telemetry(run_id, [TelemetrySample(1.0, "power_w", 2.5)])
+        store.add_allocations(run_id, "candidate", [AllocationEvent(-1, "malloc", 512)])
         store.finish(run_id, Verdict("PASS", "", (CheckResult("a", "pass", ""),), "default"), T0)
     open_connection = sqlite.connect(str(database), isolation_level=None)
     open_connection.execute("PRAGMA foreign_keys=ON")
     open_connection.execute("DELETE FROM runs WHERE id = 'r1'")
     open_connection.close()
-    for table in ("steps", "diffs", "checks"):
+    for table in sorted(set(Base.metadata.tables) - {"runs"}):
         assert query(database, f"SELECT DISTINCT run_id FROM {table}") == [("r2",)]
 
 
@@ -132,7 +137,16 @@ def test_every_kind_of_number_is_stored_as_itself(database: Path, store: SqlRunS
 def test_claiming_and_listing_use_their_indexes(database: Path) -> None:
     claiming = "SELECT id FROM runs WHERE state = 'queued' ORDER BY id LIMIT 1"
     page = "SELECT * FROM diffs WHERE run_id = 'r' AND phase = 'p' ORDER BY step, position LIMIT 9"
-    for statement, index in ((claiming, "ix_runs_state_id"), (page, "sqlite_autoindex_diffs_1")):
+    samples = "SELECT * FROM telemetry WHERE run_id = 'r' ORDER BY at_s, field LIMIT 9"
+    own = "SELECT * FROM telemetry WHERE run_id = 'r' AND field = 'f' ORDER BY at_s, field LIMIT 9"
+    events = "SELECT * FROM allocations WHERE run_id = 'r' AND role = 'candidate' ORDER BY position LIMIT 9"
+    for statement, index in (
+        (claiming, "ix_runs_state_id"),
+        (page, "sqlite_autoindex_diffs_1"),
+        (samples, "sqlite_autoindex_telemetry_1"),
+        (own, "sqlite_autoindex_telemetry_1"),
+        (events, "sqlite_autoindex_allocations_1"),
+    ):
         (step,) = query(database, f"EXPLAIN QUERY PLAN {statement}")
         assert index in str(step[3])
 

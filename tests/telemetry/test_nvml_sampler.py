@@ -193,8 +193,8 @@ def test_a_process_that_stands_still_and_goes_on(sampler: Make) -> None:
     one = sampler(SHORT)
     one.start()
     os.kill(pid_of(one), signal.SIGSTOP)
-    assert set(one.edge().missing.values()) == {"timeout"}
     assert "timeout" in statuses(one.drain())
+    assert set(one.edge().missing.values()) == {"timeout"}
     os.kill(pid_of(one), signal.SIGCONT)
     while not (edge := one.edge()).values:
         pass
@@ -263,6 +263,8 @@ PARENT = """
         else:
             sampler.start()
         assert sampler.edge().values
+        while {hangs} and sampler.edge().values:
+            pass
         print(sampler._process.pid, flush=True)
         sys.stdin.read()
 
@@ -278,7 +280,7 @@ def test_no_orphan_when_the_parent_is_killed(tmp_path: Path, thread: bool, hangs
     options = {"hangs_in": "nvmlDeviceGetTemperature", "hangs_after": 2} if hangs else {}
     script = tmp_path / "parent.py"
     here = str(Path(__file__).parent)
-    script.write_text(textwrap.dedent(PARENT).format(here=here, options=options, thread=thread))
+    script.write_text(textwrap.dedent(PARENT).format(here=here, options=options, thread=thread, hangs=hangs))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     parent = subprocess.Popen(
         [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from service.api.accept import preferred
 from service.api.context import Here, RunId
 from service.api.edge import CONTENT_POLICY
 from service.api.problems import ReportNotReady
@@ -56,25 +57,7 @@ def show_report(run_id: RunId, request: Request, query: Annotated[ReportQuery, Q
 
 def preferred_form(accept: str) -> Form:
     """The form that the header prefers, by quality and then by order; JSON where it names none of ours."""
-    ranges = []
-    for place, part in enumerate(accept.split(",")):
-        media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        quality = next((_quality(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
-        ranges.append((-quality, place, media_type))
-    for refused, _, media_type in sorted(ranges):
-        if refused == 0:
-            break
-        if media_type in _ACCEPTED:
-            return _ACCEPTED[media_type]
-    return "json"
-
-
-def _quality(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return 0.0
-    return value if 0 <= value <= 1 else 0.0
+    return preferred(accept, _ACCEPTED, "json")
 
 
 def _why_not(run: RunRow) -> str:
