@@ -1,6 +1,6 @@
 """The sampler of a CPU run: processor time and resident size of the run's processes, through psutil.
 
-A thread of the calling process, which idles while steps are timed in others. It takes some 0.1 ms four times a second;
+A thread of the calling process, which idles while steps are timed in others. It takes some 0.3 ms four times a second;
 a process of its own would take an interpreter's start and memory on the very cores that are timed.
 """
 
