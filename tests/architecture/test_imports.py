@@ -73,7 +73,13 @@ def test_only_their_owners_import_cupy_pynvml_and_sqlalchemy() -> None:
         "pynvml": ("service/telemetry/nvml",),
         "sqlalchemy": ("service/store/", "migrations/"),
         "alembic": ("service/store/", "migrations/"),
-        "cupy": ("legacy/", "kernels/", "service/differs/cupy_differ.py", "service/subjects/devices.py"),
+        "cupy": (
+            "legacy/",
+            "kernels/",
+            "service/differs/cupy_differ.py",
+            "service/subjects/devices.py",
+            "benchmarks/differ.py",
+        ),
     }
     for path in SOURCES:
         name = path.relative_to(ROOT).as_posix()
