@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from service.parity.plan import Plan
 from service.parity.record import CHECKPOINT_FORMATS, SIDES, RunRecord
 
+SLICES = 4
+"""Of a block."""
+
 
 def coverage(plan: Plan, record: RunRecord | None) -> dict[str, Any]:
-    """Comparisons (one tap at one step), steps, taps, band members, trips, batches; `None`: not known or planned."""
+    """Counts of what was to be seen and what was: comparisons (one tap at one step), steps, taps, band members, trips,
+    blocks, batches. `None`: not known or planned."""
     synchronized = record.synchronized if record else None
     steps = len(plan.synchronized_steps()) if "synchronized" in plan.phases else None
     taps = len(synchronized.expected_taps) if synchronized else None
@@ -24,6 +29,7 @@ def coverage(plan: Plan, record: RunRecord | None) -> dict[str, Any]:
         "witness": synchronized.witness if synchronized else None,
         **_free_running(plan, record),
         **_checkpoint(plan, record),
+        **_measured(plan, record),
         **_batches(record),
     }
 
@@ -49,6 +55,21 @@ def _checkpoint(plan: Plan, record: RunRecord | None) -> Mapping[str, Any]:
     return {
         "checkpoint_trips_expected": every_trip if "checkpoint" in plan.phases else None,
         "checkpoint_trips": len(seen.trips) if seen else 0,
+    }
+
+
+def _measured(plan: Plan, record: RunRecord | None) -> Mapping[str, Any]:
+    """Whole blocks of four slices in every session that was begun, and the traced steps of both sides."""
+    timed, traced = (record.performance, record.memory) if record else (None, None)
+    blocks = Counter((piece.session, piece.block) for piece in timed.slices) if timed else Counter()
+    expected = sum(timed.planned_blocks.values()) if timed else None
+    return {
+        "timed_blocks_expected": expected if "performance" in plan.phases else None,
+        "timed_blocks": sum(slices == SLICES for slices in blocks.values()),
+        "traced_steps_expected": len(SIDES) * plan.memory.steps if "memory" in plan.phases else None,
+        "traced_steps": sum(
+            sample.step >= 0 for trace in (traced.traces if traced else ()) for sample in trace.samples
+        ),
     }
 
 

@@ -47,7 +47,7 @@ def error_ratios(record: RunRecord | None, policy: Policy) -> dict[str, Any]:
     """
     found = record.synchronized if record else None
     if found is None:
-        return not_measured(absent_phase(record, "synchronized"))
+        return not_measured(_absent(record, "synchronized"))
     steps = sorted({*found.expected_steps, *(diff.step for diff in found.diffs)})
     columns = [(steps[run[0]], steps[run[-1]]) for run in buckets_of(len(steps), MAX_COLUMNS)]
     column_of = {
@@ -67,7 +67,7 @@ def signs(record: RunRecord | None, policy: Policy) -> dict[str, Any]:
     """Flipped units, a side at a time: in all and by tap."""
     found = record.synchronized if record else None
     if found is None:
-        return not_measured(absent_phase(record, "synchronized"))
+        return not_measured(_absent(record, "synchronized"))
     if not found.signs:
         return not_measured("no signs were compared")
     grouped: dict[str, dict[Side, list[SignFlips]]] = {}
@@ -88,7 +88,7 @@ def losses(record: RunRecord | None) -> dict[str, Any]:
         "free_running": record.free_running.losses if record and record.free_running else None,
     }
     return {
-        phase: not_measured(absent_phase(record, phase)) if rows is None else _loss_series(rows)
+        phase: not_measured(_absent(record, phase)) if rows is None else _loss_series(rows)
         for phase, rows in phases.items()
     }
 
@@ -97,7 +97,7 @@ def band(record: RunRecord | None, policy: Policy) -> dict[str, Any]:
     """The candidate's distance from the reference, step by step, over what rounding alone does."""
     found = record.free_running if record else None
     if found is None:
-        return not_measured(absent_phase(record, "free_running"))
+        return not_measured(_absent(record, "free_running"))
     if not found.members:
         return not_measured("no perturbed reference was trained")
     return {
@@ -115,7 +115,7 @@ def learning(record: RunRecord | None, policy: Policy) -> dict[str, Any]:
     found = record.learning if record else None
     if found is None:
         trained = record is not None and record.free_running is not None
-        return not_measured("no trained model was looked at" if trained else absent_phase(record, "free_running"))
+        return not_measured("no trained model was looked at" if trained else _absent(record, "free_running"))
     swatches = [_swatch(swatch) for swatch in found.swatches]
     return {
         "measured": True,
@@ -129,7 +129,7 @@ def learning(record: RunRecord | None, policy: Policy) -> dict[str, Any]:
 def checkpoints(record: RunRecord | None, policy: Policy) -> dict[str, Any]:
     """The trips that were made, of the matrix {saved by} x {loaded by} x {format}; coverage says how many should be."""
     if record is None or record.checkpoint is None:
-        return not_measured(absent_phase(record, "checkpoint"))
+        return not_measured(_absent(record, "checkpoint"))
     return {
         "measured": True,
         "limit": policy.error_ratio,
@@ -144,7 +144,7 @@ def integrity(record: RunRecord | None) -> dict[str, Any]:
     return {"measured": True, **dataclasses.asdict(record.integrity)}
 
 
-def absent_phase(record: RunRecord | None, phase: str) -> str:
+def _absent(record: RunRecord | None, phase: str) -> str:
     """Why there is no evidence of that phase."""
     if record is None:
         return "nothing was recorded"

@@ -12,11 +12,14 @@ from typing import Any
 
 from service.parity.policy import Policy
 from service.parity.record import RunRecord, Trouble
+from service.parity.timing import blamed
 from service.parity.verdict import FirstDivergence, Verdict
 from service.ports import RunRow
-from service.reports import evidence, measured
+from service.reports import evidence
 from service.reports.coverage import coverage
 from service.reports.json_values import json_ready
+from service.reports.memory import memory
+from service.reports.performance import performance, utilization
 from service.reports.rejudge import rejudged, stored_outcome
 from service.reports.replay import replay_command, replay_up_to
 
@@ -50,9 +53,9 @@ def build_report(
         "losses": evidence.losses(record),
         "band": evidence.band(record, policy),
         "learning": evidence.learning(record, policy),
-        "performance": measured.performance(record, policy),
-        "utilization": measured.utilization(record, policy),
-        "memory": measured.memory(record, policy),
+        "performance": performance(record, policy, judged),
+        "utilization": utilization(record, policy, judged),
+        "memory": memory(record, policy, judged),
         "checkpoints": evidence.checkpoints(record, policy),
         "coverage": coverage(plan, record),
         "integrity": evidence.integrity(record),
@@ -115,22 +118,32 @@ def _troubles(record: RunRecord | None) -> list[Trouble]:
     if record is None:
         return []
     phases = (record.synchronized, record.free_running, record.learning, record.checkpoint)
-    return [*record.troubles, *(trouble for phase in phases if phase is not None for trouble in phase.troubles)]
+    measuring = {"performance": record.performance, "memory": record.memory}
+    return [
+        *record.troubles,
+        *(trouble for phase in phases if phase is not None for trouble in phase.troubles),
+        *(
+            Trouble(blamed(trouble), name, None, trouble.reason, f"{trouble.message} ({trouble.where})")
+            for name, phase in measuring.items()
+            if phase is not None
+            for trouble in phase.troubles
+        ),
+    ]
 
 
 def _timing(run: RunRow, record: RunRecord | None) -> Mapping[str, Any]:
     began, ended = run.started_at, run.finished_at
-    synchronized = record.synchronized if record else None
-    free_running = record.free_running if record else None
-    checkpoint = record.checkpoint if record else None
+    phases = {
+        "synchronized": record.synchronized if record else None,
+        "free_running": record.free_running if record else None,
+        "performance": record.performance if record else None,
+        "memory": record.memory if record else None,
+        "checkpoint": record.checkpoint if record else None,
+    }
     return {
         "created_at": run.created_at,
         "started_at": began,
         "finished_at": ended,
         "duration_s": (ended - began).total_seconds() if began and ended else None,
-        "synchronized_s": synchronized.seconds if synchronized else None,
-        "free_running_s": free_running.seconds if free_running else None,
-        "checkpoint_s": checkpoint.seconds if checkpoint else None,
-        "performance_s": record.performance.seconds if record and record.performance else None,
-        "memory_s": record.memory.seconds if record and record.memory else None,
+        **{f"{name}_s": phase.seconds if phase else None for name, phase in phases.items()},
     }

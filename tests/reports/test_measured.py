@@ -78,13 +78,11 @@ def measured(passing: Any, ratio: float = 1.0, peak: int = 1000) -> dict[str, An
 
 def test_the_figures_are_those_that_were_judged(passing: Any) -> None:
     report = measured(passing, ratio=1.02)
-    session = report["performance"]["figures"]["sessions"]["comparison"]
+    (session,) = (found for found in report["performance"]["sessions"] if found["session"] == "comparison")
     assert session["ratio"] == pytest.approx(1.02, rel=1e-3)
     (check,) = (check for check in report["checks"] if check["name"] == "performance.step_time")
-    assert (check["outcome"], check["evidence"]) == ("pass", report["performance"]["figures"])
-    assert report["performance"]["slices"] == 3 * 12 * 4
-    assert report["performance"]["sampler"]["core_share"] == pytest.approx(0.01)
-    assert report["memory"]["traces"][1]["last_pool_held_bytes"] == 2000
+    assert check["outcome"] == "pass"
+    assert check["evidence"]["sessions"]["comparison"]["ratio"] == session["ratio"]
     assert report["timing"]["memory_s"] == 2.0
 
 
@@ -94,11 +92,11 @@ def test_a_slow_and_a_large_candidate_fail_on_the_page_too(passing: Any) -> None
     assert (outcomes["performance.step_time"], outcomes["memory.peak"]) == ("fail", "fail")
     page = render_html(report)
     section = page.split('<section id="measured"', 1)[1].split("</section>", 1)[0]
-    assert "sessions · comparison · ratio" in section
+    assert "session comparison · ratio" in section
     assert "Memory</h3>" in section
 
 
-def test_trouble_is_shown(passing: Any) -> None:
+def test_a_phase_that_broke_and_one_that_did_not_end(passing: Any) -> None:
     trouble = TimingTrouble("candidate", "comparison block 3", "the process died", "died")
     record = replace(
         passing.record,
@@ -107,6 +105,5 @@ def test_trouble_is_shown(passing: Any) -> None:
     )
     report = build_report(passing.run, record, judge(record, named_policy("default")))
     VALIDATOR.validate(report)
-    assert report["performance"]["troubles"][0]["message"] == "the process died"
     assert "the process died" in render_html(report)
-    assert report["memory"] == {"measured": False, "reason": "the memory phase did not end"}
+    assert report["memory"]["measured"] is False

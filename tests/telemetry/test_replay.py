@@ -125,3 +125,22 @@ def test_a_recording_replays_as_it_was(tmp_path: Path) -> None:
     assert again.report == report
     assert recorder.stop() == report
     assert recorder.drain() == []
+
+
+def test_a_trace_recorded_on_a_card_under_load_is_said_again() -> None:
+    trace = read_trace(Path(__file__).with_name("assets") / "nvidia-h100-80gb-hbm3.jsonl")
+    now_s = [100.0]
+    sampler = ReplaySampler(trace, clock=lambda: now_s[0])
+    sampler.start()
+    before = sampler.edge()
+    now_s[0] += 3600
+    samples = sampler.drain()
+    assert len(samples) == len(trace.samples) > 100
+    assert {sample.field for sample in samples} <= set(GPU_FIELDS)
+    resident = [s.value for s in samples if s.field == "kernel_resident_pct" and s.value is not None]
+    active = [s.value for s in samples if s.field == "sm_active_pct" and s.value is not None]
+    assert 0 <= min(resident) <= max(resident) <= 100
+    assert 0 <= min(active) <= max(active) <= 100
+    assert max(resident) > 80
+    assert sampler.edge().values["energy_j"] > before.values["energy_j"]
+    assert (sampler.stop().source, sampler.stop().device_name) == ("replay", "NVIDIA H100 80GB HBM3")
