@@ -6,6 +6,7 @@ is sent, and so nobody woken, while steps are timed.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import math
@@ -55,7 +56,8 @@ def run_watch(pipe: Connection, watching: Watching, parent: int, tied: bool) -> 
         device = WatchedDevice(watching.library(), watching.uuid, watching.fast_s)
     except DeviceAbsentError as absent:
         fault = absent.fault
-        _send(pipe, {"absent": str(fault), "status": fault.status, "lost": fault.lost})
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            _send(pipe, {"absent": str(fault), "status": fault.status, "lost": fault.lost})
         return
     Watch(device, watching, pipe).serve()
 
@@ -94,9 +96,9 @@ class Watch:
 
     def serve(self) -> None:
         """Until the parent says stop, or is gone."""
-        self._poll_due()
-        self._say({"name": self._device.name})
         try:
+            self._poll_due()
+            self._say({"name": self._device.name})
             while True:
                 left_s = None if self._paused else max(0.0, min(self._due.values()) - time.monotonic())
                 if not self._pipe.poll(left_s):
