@@ -43,6 +43,16 @@ def percent(value: float) -> str:
     return f"{figure(100 * value)}{THIN}%"
 
 
+def binary_size(count: float) -> str:
+    """Bytes in the largest binary unit of which there is at least one."""
+    size, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if not math.isfinite(size) or abs(size) < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{figure(size, 4)}{THIN}{unit}"
+
+
 def duration(seconds: float) -> str:
     """Seconds in the two largest units that fit."""
     if not math.isfinite(seconds):

@@ -26,6 +26,7 @@ from service.reports.evidence_view import (
     plan_view,
     training_view,
 )
+from service.reports.measured_view import memory_view, performance_view, utilization_view
 from service.reports.verdict_view import verdict_view
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -42,6 +43,9 @@ def render_html(report: Mapping[str, Any]) -> str:
         required=sum(bool(check["required"]) for check in checks),
         numerics=numerics_view(report),
         training=training_view(report),
+        performance=performance_view(report),
+        utilization=utilization_view(report),
+        memory=memory_view(report),
         learning=learning_view(report),
         checkpoints=checkpoints_view(report),
         measured=measured_view(report),
@@ -50,6 +54,9 @@ def render_html(report: Mapping[str, Any]) -> str:
         plan=plan_view(report),
         tags={
             "numerics": gravest(checks, "numerics."),
+            "performance": gravest(checks, "performance."),
+            "utilization": gravest(checks, "utilization."),
+            "memory": gravest(checks, "memory."),
             "learning": gravest(checks, "learning."),
             "checkpoints": gravest(checks, "checkpoint."),
             "measured": gravest(
