@@ -174,27 +174,6 @@ def absent_view(report: Document) -> list[tuple[str, str]]:
     ]
 
 
-def measured_view(report: Document) -> list[tuple[str, list[tuple[str, str | None]]]]:
-    """Time, GPU and memory, where they were measured: the figures as rows of words. Series are in the JSON report."""
-    sections = ("performance", "utilization", "memory")
-    return [
-        (section.capitalize(), [row for row in _figures(report[section]) if row[0] != "measured"])
-        for section in sections
-        if report[section]["measured"]
-    ]
-
-
-def _figures(document: Document, prefix: str = "") -> Iterator[tuple[str, str | None]]:
-    for key, value in document.items():
-        if isinstance(value, Mapping):
-            yield from _figures(value, f"{prefix}{spaced(key)} · ")
-        elif key == "sessions":
-            for session in value:
-                yield from _figures(session, f"{prefix}session {spaced(session['session'])} · ")
-        elif not isinstance(value, list) or not value or (len(value) <= 3 and not isinstance(value[0], Mapping)):
-            yield f"{prefix}{spaced(key)}", _known(value)
-
-
 def integrity_view(report: Document) -> dict[str, Any]:
     """Data, batches and frozen files."""
     found = report["integrity"]

@@ -21,7 +21,6 @@ from service.reports.evidence_view import (
     checkpoints_view,
     integrity_view,
     learning_view,
-    measured_view,
     numerics_view,
     plan_view,
     training_view,
@@ -48,7 +47,6 @@ def render_html(report: Mapping[str, Any]) -> str:
         memory=memory_view(report),
         learning=learning_view(report),
         checkpoints=checkpoints_view(report),
-        measured=measured_view(report),
         absent=absent_view(report),
         integrity=integrity_view(report),
         plan=plan_view(report),
@@ -59,12 +57,6 @@ def render_html(report: Mapping[str, Any]) -> str:
             "memory": gravest(checks, "memory."),
             "learning": gravest(checks, "learning."),
             "checkpoints": gravest(checks, "checkpoint."),
-            "measured": gravest(
-                [check for check in checks if check["outcome"] != "not_measured"],
-                "performance.",
-                "utilization.",
-                "memory.",
-            ),
             "integrity": gravest(checks, "integrity."),
         },
     )  # fmt: skip
