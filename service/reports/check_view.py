@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.reports.figures import MINUS, figure, percent
+from service.reports.figures import MINUS, binary_size, figure, percent
 from service.reports.json_values import number_of
 
 Document = Mapping[str, Any]
@@ -38,17 +38,35 @@ QUESTIONS = {
     "learning.loss_falls": "Is the last tenth of the losses below the first tenth, with the policy’s confidence?",
     "learning.outputs_vary": "Do outputs differ from input to input at least half as much as the data does?",
     "learning.color_reconstruction": "Do the criterion’s colour and, on average, all colours come back?",
-    "performance.step_time": "Is a step of the candidate no slower?",
-    "utilization.floor": "Is the GPU busy enough under the candidate?",
-    "utilization.not_reduced": "Is the GPU as busy as under the reference?",
-    "memory.peak": "Does the candidate need no more memory?",
-    "memory.pattern": "Does it allocate in the same pattern?",
-    "memory.leak": "Does its memory not grow from step to step?",
+    "performance.step_time": (
+        "Is a step of the candidate no slower? The whole interval of the ratio of step times, from blocks of slices in "
+        "the order ABBA or BAAB, must lie below the limit."
+    ),
+    "utilization.floor": (
+        "Is the GPU busy enough under the candidate, or no less busy than under a reference that does not keep it busy?"
+    ),
+    "utilization.not_reduced": "Is the GPU as busy as under the reference, or is a step done in fewer busy seconds?",
+    "memory.peak": "At its highest, does the candidate need no more memory than the reference and the allowance?",
+    "memory.pattern": (
+        "Does it make the same allocation calls in set-up, in whatever order, and in each steady step, in the same one?"
+    ),
+    "memory.leak": (
+        "Does its memory in use not grow from step to step? The Theil–Sen slope’s interval includes 0 or lies below "
+        "the limit."
+    ),
     "checkpoint.transfer": "Do checkpoints pass between both sides unchanged?",
     "checkpoint.resume": "Does training resumed from a checkpoint equal training that never stopped?",
 }
 
-_BOUNDS = {"learning.loss_falls": "<", "learning.outputs_vary": "≥"}
+_BOUNDS = {
+    "learning.loss_falls": "<",
+    "learning.outputs_vary": "≥",
+    "utilization.floor": "≥",
+    "utilization.not_reduced": "≥",
+}
+_BYTES = "bytes"
+_SECTIONS = ("performance", "utilization", "memory")
+"""Areas of checks whose evidence, figures by side and session, has a section of the page to itself."""
 _NEGATIVE = re.compile(r"(?<![\w.-])-(?=\d)")
 _SHARES = frozenset({"learning.loss_falls", "learning.outputs_vary"})
 
@@ -79,8 +97,15 @@ def check_rows(checks: Sequence[Document]) -> list[CheckRow]:
 
 def gravest(checks: Sequence[Document], *prefixes: str) -> tuple[str, str] | None:
     """Glyph and word of the gravest outcome among the checks of a section; `None` without any."""
-    found = [check["outcome"] for check in checks if check["name"].startswith(prefixes)]
-    return next((KINDS[outcome] for outcome in KINDS if outcome in found), None)
+    found = gravest_check(checks, *prefixes)
+    return None if found is None else KINDS[found["outcome"]]
+
+
+def gravest_check(checks: Sequence[Document], *prefixes: str) -> Document | None:
+    """The first of the checks of a section that have its gravest outcome; `None` without any."""
+    order = list(KINDS)
+    found = [check for check in checks if check["name"].startswith(prefixes)]
+    return min(found, key=lambda check: order.index(check["outcome"]), default=None)
 
 
 def finding(checks: Sequence[Document], name: str) -> Document | None:
@@ -128,17 +153,27 @@ def _row(check: Document, opened: bool) -> CheckRow:
         kind=kind,
         word=word,
         required=bool(check["required"]),
-        value=_amount(name, number_of(check["value"])),
-        limit=None if limit is None else f"{_BOUNDS.get(name, '≤')} {_amount(name, limit)}",
-        unit=check["unit"],
+        value=_amount(name, number_of(check["value"]), check["unit"]),
+        limit=None if limit is None else f"{_BOUNDS.get(name, '≤')} {_amount(name, limit, check['unit'])}",
+        unit=None if check["unit"] == _BYTES else check["unit"],
         message=sentence(check["message"]),
         question=QUESTIONS.get(name),
-        evidence=[(spaced(key), words_of(value)) for key, value in check["evidence"].items()],
+        evidence=_evidence(name.split(".")[0], check["evidence"]),
         opened=opened,
     )
 
 
-def _amount(name: str, value: float | None) -> str | None:
+def _evidence(area: str, evidence: Document) -> list[tuple[str, str]]:
+    if area not in _SECTIONS:
+        return [(spaced(key), words_of(value)) for key, value in evidence.items()]
+    plain = {key: value for key, value in evidence.items() if not isinstance(value, Mapping)}
+    more = [("figures by side", f"in the section {area.capitalize()}")] if len(plain) < len(evidence) else []
+    return [*((spaced(key), words_of(value)) for key, value in plain.items()), *more]
+
+
+def _amount(name: str, value: float | None, unit: str | None) -> str | None:
     if value is None:
         return None
+    if unit == _BYTES:
+        return binary_size(value)
     return percent(value) if name in _SHARES else figure(value)

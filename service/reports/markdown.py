@@ -13,6 +13,7 @@ from service.reports.cases import MARKS, Case, Document, amount, case_of, counte
 from service.reports.check_view import words_of
 from service.reports.figures import duration, figure
 from service.reports.json_values import number_of
+from service.reports.timeline import SESSION_WORDS
 
 LIMIT_BYTES = 200_000
 """A step summary may hold 1 MiB, a comment 65,536 characters; this leaves room for several gates in one summary."""
@@ -123,11 +124,37 @@ def _details(report: Document) -> str:
                 f"{safe(report['plan_digest'])}. To repeat it:\n\n{_code(report['replay'])}"]  # fmt: skip
     if taps:
         sections.append(_table(("tap", "error ratio", "worst step"), rows, len(taps), DETAIL_BYTES))
+    measured = [(name, safe(text)) for name, text in _measured(report)]
+    if measured:
+        sections.append(_table(("measured", ""), measured, len(measured), DETAIL_BYTES))
     for heading, values in (("plan", report["plan"]), ("environment", report["environment"])):
         if values:
             pairs = ((safe(key), safe(words_of(value))) for key, value in values.items())
             sections.append(_table((heading, ""), pairs, len(values), DETAIL_BYTES))
     return "\n".join(sections)
+
+
+def _measured(report: Document) -> Iterator[tuple[str, str]]:
+    """Step time, utilization and memory in a line each, where they were measured."""
+    for entry in report["performance"].get("sessions", ()):
+        ratio, low, high = (number_of(entry.get(key)) for key in ("ratio", "low", "high"))
+        if ratio is not None and low is not None and high is not None:
+            interval = f"{figure(ratio, 4)}, interval {figure(low, 4)} to {figure(high, 4)}"
+            blocks = f"{entry['valid_blocks']} of {entry['blocks']} blocks"
+            yield f"ratio of step times, {SESSION_WORDS[entry['session']]}", f"{interval}, {blocks}"
+    sides = ("reference", "candidate")
+    work, traced = (report[section].get("sides", {}) for section in ("utilization", "memory"))
+    resident = [number_of(work[side]["kernel_resident_pct"]) if work.get(side) else None for side in sides]
+    if None not in resident:
+        yield "kernel-resident time", f"{_both(resident)} %"
+    peaks = [number_of(traced[side]["peak_bytes"]) if traced.get(side) else None for side in sides]
+    if None not in peaks:
+        yield "peak of the pool", f"{_both([(peak or 0.0) / 2**20 for peak in peaks])} MiB"
+
+
+def _both(values: Sequence[float | None]) -> str:
+    reference, candidate = (figure(value or 0.0, 4) for value in values)
+    return f"reference {reference}, candidate {candidate}"
 
 
 def _by_ratio(tap: Document) -> float:

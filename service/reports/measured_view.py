@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from service.reports.check_view import finding, sentence, spaced
+from service.reports.check_view import gravest_check, sentence, spaced
 from service.reports.figures import THIN, binary_size, figure, percent, whole
 from service.reports.forest import Axis, Ratio, axis_of, forest_cell, forest_ticks
 from service.reports.json_values import number_of
@@ -38,7 +38,7 @@ def performance_view(report: Document) -> dict[str, Any]:
     axis = axis_of([ratio for _, _, _, ratio in rows])
     return {
         "measured": True,
-        "finding": _message(report, "performance.step_time"),
+        "finding": _finding(report, "performance"),
         "margin": percent(number_of(found["margin"]) or 0.0),
         "rows": [_forest_row(name, note, blocks, ratio, axis) for name, note, blocks, ratio in rows],
         "ticks": forest_ticks(axis) if rows else "",
@@ -72,7 +72,7 @@ def utilization_view(report: Document) -> dict[str, Any]:
     ]
     return {
         "measured": True,
-        "finding": found["note"] or _message(report, "utilization.floor"),
+        "finding": _finding(report, "utilization"),
         "rows": [(name, *cells) for name, cells in _work_rows(sides)],
         "strips": telemetry_strips(slices, strips, max(ends, default=0.0)),
         "facts": list(_device_facts(found)),
@@ -88,7 +88,7 @@ def memory_view(report: Document) -> dict[str, Any]:
     words = LEDGER_WORDS if found["source"] == "cupy memory hook" else CPU_LEDGER_WORDS
     return {
         "measured": True,
-        "finding": _message(report, "memory.peak"),
+        "finding": _finding(report, "memory"),
         "source": found["source"],
         "steps": whole(found["steps"]),
         "judged_from": whole(found["judged_from_step"]),
@@ -234,7 +234,9 @@ def _memory_rows(sides: Document, words: Mapping[str, str]) -> Iterable[tuple[st
 
 def _growth_rows(sides: Document, words: Mapping[str, str]) -> Iterable[tuple[str, list[str]]]:
     for name, said in words.items():
-        yield said, [_slope(sides[side] and sides[side]["growth"][name]) for side in SIDES]
+        growth = [_slope(sides[side] and sides[side]["growth"][name]) for side in SIDES]
+        if growth != [NOT_MEASURED, NOT_MEASURED]:
+            yield said, growth
 
 
 def _slope(slope: Document | None) -> str:
@@ -244,8 +246,9 @@ def _slope(slope: Document | None) -> str:
     return f"{binary_size(estimate)} [{binary_size(low)} to {binary_size(high)}]"
 
 
-def _message(report: Document, name: str) -> str | None:
-    check = finding(report["checks"], name)
+def _finding(report: Document, section: str) -> str | None:
+    """What the gravest check of the section found; `None` before the verdict."""
+    check = gravest_check(report["checks"], f"{section}.")
     return None if check is None else sentence(check["message"])
 
 

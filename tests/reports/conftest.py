@@ -14,7 +14,19 @@ import numpy as np
 import pytest
 
 from service.parity.checks import judge
-from service.parity.plan import FreeRunningSpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
+from service.parity.measurements import (
+    AllocationEvent,
+    EdgeReading,
+    MemoryEvidence,
+    MemorySample,
+    MemoryTrace,
+    PerformanceEvidence,
+    SamplerReport,
+    Slice,
+    TelemetrySample,
+    TimingTrouble,
+)
+from service.parity.plan import PHASES, FreeRunningSpec, MemorySpec, ModelSpec, Plan, SynchronizedSpec, TrainingSpec
 from service.parity.policy import Policy, named_policy
 from service.parity.record import (
     CHECKPOINT_FORMATS,
@@ -33,6 +45,7 @@ from service.parity.record import (
     LearningEvidence,
     NearestName,
     RunRecord,
+    Side,
     SignFlips,
     StepLosses,
     SubjectInfo,
@@ -41,6 +54,7 @@ from service.parity.record import (
     TapDiff,
     Trouble,
 )
+from service.parity.timing import ORDERS
 from service.parity.verdict import Verdict
 from service.ports import RunRow
 
@@ -302,6 +316,72 @@ def make_record(shape: Shape | None = None) -> RunRecord:
     )
 
 
+MEASURED_PLAN = dataclasses.replace(PLAN, device="cuda:0", phases=PHASES, memory=MemorySpec(steps=40))
+THROTTLED = 4
+"""The block of the comparison in which the card was hot."""
+
+
+def make_slices(ratio: float = 1.0) -> tuple[Slice, ...]:
+    """Three sessions of 12 blocks, one after the other; in the comparison the candidate takes `ratio` times as long."""
+    rng, slices, began = np.random.default_rng(5), [], 1000.0
+    for session in ("a_a", "sampler", "comparison"):
+        for block in range(12):
+            for position, role in enumerate(ORDERS[block % 2]):
+                slower = ratio if (session, role) == ("comparison", "candidate") else 1.0
+                step_ms = 0.5 * slower * math.exp(rng.normal(0, 0.002))
+                hot = 0.4 if (session, block, position) == ("comparison", THROTTLED, 2) else 0.0
+                before = EdgeReading(began, {"energy_j": 300 * began, "thermal_throttle_s": 0.0}, {}, 0)
+                after = EdgeReading(began + 1, {"energy_j": 300 * (began + 1), "thermal_throttle_s": hot}, {}, 0)
+                slices.append(
+                    Slice(session, block // 4, block, position, role, 2000, step_ms, step_ms, 2 * step_ms, began,
+                          began + 1, before, after, 1980.0, 88.0, {"sm_active_pct": 55.0, "power_w": 310.0})
+                )  # fmt: skip
+                began += 1.5
+    return tuple(slices)
+
+
+def make_telemetry() -> tuple[TelemetrySample, ...]:
+    """Half a second apart over 220 s: a pause from 60 to 66, time-outs from 100 to 104, one field not supported."""
+    moments = [1000 + half / 2 for half in range(440)]
+    known = {"kernel_resident_pct": 88.0, "sm_active_pct": 55.0, "power_w": 310.0}
+    return tuple(
+        TelemetrySample(at_s, "temperature_c", None, "not_supported")
+        if field == "temperature_c"
+        else TelemetrySample(at_s, field, None, "timeout")
+        if 1100 <= at_s <= 1104
+        else TelemetrySample(at_s, field, known[field] + math.sin(at_s))
+        for at_s in moments
+        for field in (*known, "temperature_c")
+        if not 1060 < at_s < 1066
+    )
+
+
+def make_trace(side: Side, leak_bytes: int = 0, more: tuple[tuple[str, int], ...] = ()) -> MemoryTrace:
+    """40 steps at 100 MiB, growing by `leak_bytes` a step; `more` is allocated in each step besides."""
+    events = [AllocationEvent(-1, "malloc", size) for size in (4096, 4096, 512)]
+    events += [AllocationEvent(step, operation, size) for step in range(40) for operation, size in more]  # type: ignore[arg-type]
+    samples = tuple(
+        MemorySample(step, 100 * 2**20 + max(step, 0) * leak_bytes, 128 * 2**20, 600 * 2**20) for step in range(-1, 40)
+    )
+    return MemoryTrace(
+        side, "cupy memory hook", 40, 2**20, 110 * 2**20, samples, tuple(events), context_bytes=472 * 2**20
+    )
+
+
+def make_measured(ratio: float = 1.0, **candidate: Any) -> RunRecord:
+    """A record with the phases of a GPU; `candidate` are arguments of its `make_trace`."""
+    sampler = SamplerReport("nvml", "cuda:0", "NVIDIA H100", "GPU-1", None, 200.0, 0.5, 1500, 1,
+                            {"ok": 1200, "timeout": 27}, {"temperature_c": "no such sensor"})  # fmt: skip
+    return dataclasses.replace(
+        make_record(Shape(plan=MEASURED_PLAN)),
+        performance=PerformanceEvidence(
+            "cuda events", 0, make_slices(ratio), {"a_a": 12, "sampler": 12, "comparison": 12},
+            {"reference": 10**9, "candidate": 10**9}, 5e13, 8.0, sampler, make_telemetry(), seconds=220.0,
+        ),
+        memory=MemoryEvidence((make_trace("reference"), make_trace("candidate", **candidate)), seconds=9.0),
+    )  # fmt: skip
+
+
 def make_run(plan: Plan = PLAN, policy: Policy | None = None, **changes: Any) -> RunRow:
     run = RunRow(
         "01jd9x2v7qk3m5n8p0r4s6t8vw",
@@ -347,6 +427,41 @@ def partial() -> Sample:
 
 
 @pytest.fixture(scope="session")
+def measured() -> Sample:
+    """Every phase of a GPU, all well."""
+    return judged(make_measured())
+
+
+@pytest.fixture(scope="session")
+def leaking() -> Sample:
+    """A candidate that allocates in every step and keeps some of it."""
+    return judged(make_measured(leak_bytes=4096, more=(("malloc", 2048), ("free", 2048))))
+
+
+@pytest.fixture(scope="session")
+def timed_on_cpu() -> Sample:
+    """No GPU to watch: no kernel-resident time, no counters, a field of a process; the candidate broke in memory."""
+    record = make_measured()
+    found = record.performance
+    assert found is not None
+    bare = {"before": None, "after": None, "sm_clock_mhz": None, "kernel_resident_pct": None, "activity": {}}
+    sampler = SamplerReport("process", "cpu", None, None, reads=400, statuses={"ok": 400})
+    performance = dataclasses.replace(
+        found,
+        clock="perf_counter",
+        slices=tuple(dataclasses.replace(piece, **bare) for piece in found.slices),
+        step_flops={},
+        matrix_peak_flops_per_s=None,
+        fill_blocks_per_sm=None,
+        sampler=sampler,
+        telemetry=tuple(TelemetrySample(1000.0 + n / 2, "process_rss_bytes", 3e8) for n in range(400)),
+    )
+    trouble = TimingTrouble("candidate", "set-up", HOSTILE, "oom_host")
+    memory = MemoryEvidence((dataclasses.replace(make_trace("reference"), source="numpy allocator"),), (trouble,))
+    return judged(dataclasses.replace(record, performance=performance, memory=memory))
+
+
+@pytest.fixture(scope="session")
 def hostile() -> Sample:
     """Markup wherever a run takes a name or a message from outside."""
     plan = dataclasses.replace(PLAN, candidate=HOSTILE, dataset=HOSTILE)
@@ -386,6 +501,9 @@ def builders() -> SimpleNamespace:
         HOSTILE=HOSTILE,
         tap_names=tap_names,
         make_record=make_record,
+        make_measured=make_measured,
+        make_trace=make_trace,
+        THROTTLED=THROTTLED,
         make_run=make_run,
         judged=judged,
     )

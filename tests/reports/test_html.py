@@ -16,7 +16,8 @@ from service.parity.verdict import CheckResult, Verdict
 from service.reports.html import render_html, style_source
 from service.reports.report import build_report
 
-KINDS = ["passing", "failing", "nan_losses", "partial", "hostile"]
+BARE = ["passing", "failing", "nan_losses", "partial", "hostile"]
+KINDS = [*BARE, "measured", "leaking", "timed_on_cpu"]
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 
 
@@ -90,10 +91,15 @@ def test_self_contained(page: str) -> None:
 
 
 @everywhere
+def test_what_is_no_number_is_never_shown_as_one(page: str) -> None:
+    assert not re.search(r"\bNone\b|\bnan\b|\binf\b|Undefined", Page(page).text)
+
+
+@pytest.mark.parametrize("page", BARE, indirect=True)
 def test_what_was_not_measured_is_never_a_number(page: str) -> None:
     text = Page(page).text
     assert "not measured: the plan does not ask for the memory phase; --phases " in text
-    assert not re.search(r"\bNone\b|\bnan\b|\binf\b|Undefined", text)
+    assert '<section id="memory"' not in page
 
 
 def test_hostile_names_and_messages_are_never_markup(hostile: Any, builders: Any) -> None:
@@ -235,3 +241,41 @@ def test_checkpoints_that_broke_or_changed_something(builders: Any) -> None:
     assert "differ: weight_0, weight_1, bias_0 and 1 more lost: epoch 640 bit-equal" in text
     assert "8 bit-equal kept not measured 0.001 apart; two from one state 0" in text
     assert "candidate candidate .safetensors not measured: the trip broke" in text
+
+
+def test_a_measured_page_shows_the_ratio_the_slices_and_why_one_block_is_out(measured: Any) -> None:
+    made = page_of(measured)
+    text = Page(made).text
+    assert "Step time, candidate ÷ reference." in text
+    assert re.search(r"Comparison judged: t and bootstrap 11 of 12 \S+ \S+ to \S+", text)
+    assert "Process pair 2 3 blocks, t 3" in text
+    assert "Reference ÷ reference band ±2.5 % 12 of 12" in text
+    assert "Comparison, block 5 thermal throttling for 40.0% of a slice" in text
+    assert "5 ✕" in text
+    assert "Kernel-resident time 88 % 88 %" in text
+    assert "What was not there temperature_c no such sensor" in text
+    assert "Peak of the pool 110 MiB 110 MiB" in text
+    assert 'id="absent"' not in made
+    assert {"#performance", "#utilization", "#memory"} <= set(re.findall(r'href="(#\w+)"', made))
+
+
+def test_the_finding_of_a_section_is_its_gravest_check(leaking: Any) -> None:
+    text = Page(page_of(leaking)).text
+    assert re.search(r"Memory FAIL Step 10 is the first to allocate otherwise", text)
+    assert "steady steps malloc of 2 KiB 0 30" in text
+    assert "cand. 4 KiB [4 KiB to 4 KiB]" in text
+
+
+def test_a_side_that_broke_and_a_cpu_are_not_measured_rather_than_zero(timed_on_cpu: Any) -> None:
+    text = Page(page_of(timed_on_cpu)).text
+    assert "the run was on a CPU, where there is no kernel-resident time" in text.replace("The run", "the run")
+    assert "Kernel-resident time not measured not measured" in text
+    assert "Peak of the pool 110 MiB not measured" in text
+    assert "Samples over the phase, one clock." in text
+
+
+def test_the_table_of_checks_leaves_figures_by_side_to_their_section(measured: Any) -> None:
+    text = Page(page_of(measured)).text
+    assert "figures by side: in the section Performance" in text
+    assert "t_interval" not in text
+    assert "limit_bytes" not in text

@@ -102,3 +102,18 @@ def test_it_stays_within_its_limit_whatever_comes(failing: Any, count: int) -> N
 
 def test_what_fits_is_not_cut(passing: Any) -> None:
     assert "left out" not in render_markdown(report_of(passing))
+
+
+def test_what_was_measured_is_a_line_each(measured: Any) -> None:
+    text = render_markdown(build_report(measured.run, measured.record, measured.verdict))
+    assert re.search(r"\| ratio of step times, comparison \| \S+, interval \S+ to \S+, 11 of 12 blocks \|", text)
+    assert "| kernel-resident time | reference 88, candidate 88 % |" in text
+    assert "| peak of the pool | reference 110, candidate 110 MiB |" in text
+
+
+def test_what_was_not_measured_has_no_line(timed_on_cpu: Any, passing: Any) -> None:
+    text = render_markdown(build_report(timed_on_cpu.run, timed_on_cpu.record, timed_on_cpu.verdict))
+    assert "ratio of step times, comparison" in text
+    assert "| kernel-resident time |" not in text
+    assert "| peak of the pool |" not in text
+    assert "| measured |" not in render_markdown(build_report(passing.run, passing.record, passing.verdict))

@@ -31,7 +31,10 @@ def test_the_schema_is_itself_valid() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("kind", ["passing", "failing", "nan_losses", "partial", "hostile"])
+@pytest.mark.parametrize(
+    "kind",
+    ["passing", "failing", "nan_losses", "partial", "hostile", "measured", "leaking", "timed_on_cpu"],
+)
 def test_every_report_fits_the_schema_and_has_exactly_its_keys(kind: str, request: pytest.FixtureRequest) -> None:
     report = report_of(request.getfixturevalue(kind))
     assert set(report) == set(SCHEMA["properties"]) == set(SCHEMA["required"])
