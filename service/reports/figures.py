@@ -43,6 +43,21 @@ def percent(value: float) -> str:
     return f"{figure(100 * value)}{THIN}%"
 
 
+def scaled(value: float, unit: str) -> str:
+    """The value with the prefix of thousands that leaves at least one before the point, from none to peta."""
+    size, prefix = value, ""
+    for larger in ("k", "M", "G", "T", "P"):
+        if not math.isfinite(size) or abs(size) < 1000:
+            break
+        size, prefix = size / 1000, larger
+    return f"{figure(size, 4)}{THIN}{prefix}{unit}"
+
+
+def ratio(value: float) -> str:
+    """A ratio near 1 with four places, so that those below each other can be compared; others as any figure."""
+    return f"{value:.4f}" if 0.01 <= value < 100 else figure(value)
+
+
 def binary_size(count: float) -> str:
     """Bytes in the largest binary unit of which there is at least one."""
     size, unit = float(count), "B"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from service.reports.cases import MARKS, Case, Document, amount, case_of, counted, gravest, one_line, worst_check
 from service.reports.check_view import words_of
 from service.reports.figures import duration, figure
+from service.reports.figures import ratio as ratio_text
 from service.reports.json_values import number_of
 from service.reports.timeline import SESSION_WORDS
 
@@ -139,7 +140,7 @@ def _measured(report: Document) -> Iterator[tuple[str, str]]:
     for entry in report["performance"].get("sessions", ()):
         ratio, low, high = (number_of(entry.get(key)) for key in ("ratio", "low", "high"))
         if ratio is not None and low is not None and high is not None:
-            interval = f"{figure(ratio, 4)}, interval {figure(low, 4)} to {figure(high, 4)}"
+            interval = f"{ratio_text(ratio)}, interval {ratio_text(low)} to {ratio_text(high)}"
             blocks = f"{entry['valid_blocks']} of {entry['blocks']} blocks"
             yield f"ratio of step times, {SESSION_WORDS[entry['session']]}", f"{interval}, {blocks}"
     sides = ("reference", "candidate")

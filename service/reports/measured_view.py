@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from service.parity.memory import DEVICE_SOURCE
 from service.reports.check_view import gravest_check, sentence, spaced
-from service.reports.figures import THIN, binary_size, figure, percent, whole
+from service.reports.figures import THIN, binary_size, figure, percent, scaled, whole
+from service.reports.figures import ratio as ratio_text
 from service.reports.forest import Axis, Ratio, axis_of, forest_cell, forest_ticks
 from service.reports.json_values import number_of
 from service.reports.ledger_chart import ledger_chart
@@ -23,8 +25,8 @@ LEDGER_WORDS = {
     "device_used_bytes": "Device, used",
 }
 CPU_LEDGER_WORDS = {
-    "pool_used_bytes": "NumPy arrays",
-    "pool_held_bytes": "NumPy arrays, held",
+    "pool_used_bytes": "Arrays, used",
+    "pool_held_bytes": "Arrays, held",
     "device_used_bytes": "Resident size",
 }
 
@@ -66,6 +68,7 @@ def utilization_view(report: Document) -> dict[str, Any]:
         return {"measured": False, "reason": found["reason"]}
     sides = found["sides"]
     slices = timed["slices"] if timed["measured"] else []
+    on_cpu = found["sampler"] is not None and found["sampler"]["source"] == "process"
     ends = [end for piece in slices if (end := number_of(piece["end_s"])) is not None]
     strips = [
         Strip(series, *(_mean_of(sides[side], series["field"]) for side in SIDES)) for series in found["telemetry"]
@@ -73,7 +76,11 @@ def utilization_view(report: Document) -> dict[str, Any]:
     return {
         "measured": True,
         "finding": _finding(report, "utilization"),
-        "rows": [(name, *cells) for name, cells in _work_rows(sides)],
+        "rows": [
+            (name, *cells)
+            for position, (name, cells) in enumerate(_work_rows(sides))
+            if not on_cpu or position == 0 or cells != [NOT_MEASURED, NOT_MEASURED]
+        ],
         "strips": telemetry_strips(slices, strips, max(ends, default=0.0)),
         "facts": list(_device_facts(found)),
         "missing": list(found["sampler"]["reasons"].items()) if found["sampler"] else [],
@@ -85,7 +92,8 @@ def memory_view(report: Document) -> dict[str, Any]:
     found = report["memory"]
     if not found["measured"]:
         return {"measured": False, "reason": found["reason"]}
-    words = LEDGER_WORDS if found["source"] == "cupy memory hook" else CPU_LEDGER_WORDS
+    on_device = found["source"] == DEVICE_SOURCE
+    words = LEDGER_WORDS if on_device else CPU_LEDGER_WORDS
     return {
         "measured": True,
         "finding": _finding(report, "memory"),
@@ -94,7 +102,7 @@ def memory_view(report: Document) -> dict[str, Any]:
         "judged_from": whole(found["judged_from_step"]),
         "leak_limit": f"{binary_size(number_of(found['leak_limit_bytes_per_step']) or 0.0)} a step",
         "chart": ledger_chart(found["ledgers"], words, found["judged_from_step"]),
-        "rows": list(_memory_rows(found["sides"], words)),
+        "rows": list(_memory_rows(found["sides"], words, on_device)),
         "growth": list(_growth_rows(found["sides"], words)),
         "pattern": sentence(found["pattern"]),
         "differences": [
@@ -149,13 +157,13 @@ def _pair_row(pair: Document, band: float) -> ForestRow:
 def _forest_row(name: str, note: str, blocks: str, ratio: Ratio, axis: Axis) -> dict[str, Any]:
     interval = NOT_MEASURED
     if ratio.low is not None and ratio.high is not None:
-        interval = f"{figure(ratio.low, 4)} to {figure(ratio.high, 4)}"
+        interval = f"{ratio_text(ratio.low)} to {ratio_text(ratio.high)}"
     return {
         "name": name,
         "note": note,
         "blocks": blocks,
         "judged": ratio.judged,
-        "ratio": figure(ratio.ratio, 4),
+        "ratio": ratio_text(ratio.ratio),
         "interval": interval,
         "plot": forest_cell(ratio, axis),
     }
@@ -189,7 +197,8 @@ def _work_rows(sides: Document) -> Iterable[tuple[str, list[str]]]:
         yield FIELDS[name][0], [value_text(name, _mean_of(sides[side], name)) for side in SIDES]
     yield "SM clock", [_work(sides[side], "sm_clock_mhz", "MHz") for side in SIDES]
     yield "Busy time a step", [_scaled(sides[side], "busy_s_per_step", 1e3, "ms") for side in SIDES]
-    yield "Model FLOP/s", [_scaled(sides[side], "flops_per_s", 1e-12, "TFLOP/s") for side in SIDES]
+    rates = [None if sides[side] is None else number_of(sides[side]["flops_per_s"]) for side in SIDES]
+    yield "Model FLOP/s", [NOT_MEASURED if rate is None else scaled(rate, "FLOP/s") for rate in rates]
     shares = [None if sides[side] is None else number_of(sides[side]["matrix_peak_share"]) for side in SIDES]
     yield "Share of the matrix peak", [NOT_MEASURED if share is None else percent(share) for share in shares]
     yield "Energy a step", [_work(sides[side], "joules_per_step", "J") for side in SIDES]
@@ -205,7 +214,7 @@ def _device_facts(found: Document) -> Iterable[tuple[str, str]]:
     if fill is not None:
         yield "Thread blocks an SM", figure(fill)
     if peak is not None:
-        yield "Matrix peak, measured", f"{figure(peak / 1e12)}{THIN}TFLOP/s"
+        yield "Matrix peak, measured", scaled(peak, "FLOP/s")
     sampler = found["sampler"]
     if sampler is None:
         return
@@ -219,14 +228,15 @@ def _device_facts(found: Document) -> Iterable[tuple[str, str]]:
             yield f"Samples {spaced(status)}", whole(count)
 
 
-def _memory_rows(sides: Document, words: Mapping[str, str]) -> Iterable[tuple[str, list[str]]]:
-    yield "Peak of the pool", [_bytes_of(sides[side], "peak_bytes") for side in SIDES]
+def _memory_rows(sides: Document, words: Mapping[str, str], on_device: bool) -> Iterable[tuple[str, list[str]]]:
+    yield f"Peak of the {'pool' if on_device else 'arrays'}", [_bytes_of(sides[side], "peak_bytes") for side in SIDES]
     if any(sides[side] and sides[side]["device_peak_bytes"] is not None for side in SIDES):
         yield "Peak of the device", [_bytes_of(sides[side], "device_peak_bytes") for side in SIDES]
     for name, said in words.items():
         yield f"{said}, at the end", [_bytes_of(sides[side] and sides[side]["last"], name) for side in SIDES]
-    yield "Outside the pool", [_bytes_of(sides[side], "outside_the_pool_bytes") for side in SIDES]
-    yield "Context and libraries", [_bytes_of(sides[side], "context_bytes") for side in SIDES]
+    if on_device:
+        yield "Outside the pool", [_bytes_of(sides[side], "outside_the_pool_bytes") for side in SIDES]
+        yield "Context and libraries", [_bytes_of(sides[side], "context_bytes") for side in SIDES]
     yield "Allocation calls, set-up", [_count_of(sides[side], "setup_events") for side in SIDES]
     yield "Allocation calls, steady step", [_count_of(sides[side], "steady_step_events") for side in SIDES]
     yield "Repeats itself from step", [_count_of(sides[side], "repeats_from_step") for side in SIDES]

@@ -8,6 +8,7 @@ from typing import Any
 
 from service.parity.measurements import AllocationEvent, MemoryTrace
 from service.parity.memory import (
+    DEVICE_SOURCE,
     LEAK,
     LEDGERS,
     PATTERN,
@@ -73,7 +74,10 @@ def _side(trace: MemoryTrace, peak: Document, pattern: Document, leak: Document)
         "baseline_bytes": trace.baseline_bytes,
         "context_bytes": trace.context_bytes,
         "last": {name: read(last) if last else None for name, read in LEDGERS.items()},
-        "outside_the_pool_bytes": None if held is None or used is None else used - held,
+        # Resident size above its baseline is no total that arrays of before the baseline could be a part of.
+        "outside_the_pool_bytes": (
+            used - held if trace.source == DEVICE_SOURCE and held is not None and used is not None else None
+        ),
         "growth": {name: (leak.get(name) or {}).get(trace.role) for name in LEDGERS},
         "events": len(trace.events),
         "events_cut": trace.events_cut,

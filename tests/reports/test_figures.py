@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from service.reports.figures import duration, figure, moment, percent, short_digest, whole
+from service.reports.figures import binary_size, duration, figure, moment, percent, ratio, scaled, short_digest, whole
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,25 @@ def test_moment_and_digest() -> None:
     assert moment("yesterday") == "yesterday"
     assert short_digest("ab" * 32) == "abababababab…"
     assert short_digest("") == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (1023, "1,023 B"), (1024, "1 KiB"), (-1536, "−1.5 KiB"), (2**30, "1 GiB"), (2**60, "1.05 × 10⁶ TiB"),
+     (math.nan, "NaN B"), (math.inf, "∞ B")],
+)  # fmt: skip
+def test_binary_size(count: float, text: str) -> None:
+    assert binary_size(count).replace("\N{NARROW NO-BREAK SPACE}", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.5, "0.5 W"), (999.0, "999 W"), (3.146e8, "314.6 MW"), (5e13, "50 TW"), (math.nan, "NaN W"), (0, "0 W")],
+)
+def test_scaled(value: float, text: str) -> None:
+    assert scaled(value, "W").replace("\N{NARROW NO-BREAK SPACE}", " ") == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(1.01, "1.0100"), (0.99451, "0.9945"), (math.nan, "NaN"), (1e9, "10⁹")])
+def test_ratio(value: float, text: str) -> None:
+    assert ratio(value).endswith(text)

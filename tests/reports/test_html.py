@@ -270,7 +270,9 @@ def test_a_side_that_broke_and_a_cpu_are_not_measured_rather_than_zero(timed_on_
     text = Page(page_of(timed_on_cpu)).text
     assert "the run was on a CPU, where there is no kernel-resident time" in text.replace("The run", "the run")
     assert "Kernel-resident time not measured not measured" in text
-    assert "Peak of the pool 110 MiB not measured" in text
+    assert "Peak of the arrays 110 MiB not measured" in text
+    assert "SM active" not in text
+    assert "Outside the pool" not in text
     assert "Samples over the phase, one clock." in text
 
 
