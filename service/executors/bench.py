@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import multiprocessing
+import os
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
@@ -52,11 +53,10 @@ class LocalBench:
         """Call this while a process is at work; what it raises ends the wait."""
         self._waiting = waiting
 
-    def open(self, role: Side, subject: str, plan: Plan) -> LocalBenchProcess:
-        """A process in which the subject is built and waits; raises `BenchTrouble`."""
-        child = self._start(Errand("time", plan, subject, role), f"the {role}'s process")
-        message = child.answer(self._build_limit_s, "building")
-        return LocalBenchProcess(child, self._stall_s, str(message.get("clock")), int(message.get("step_flops", 0)))
+    def open(self, role: Side, subject: str, plan: Plan, pair: int) -> LocalBenchProcess:
+        """A process that has begun to build the subject, and then waits; raises `BenchTrouble`."""
+        child = self._start(Errand("time", plan, subject, role, _processor(plan, pair)), f"the {role}'s process")
+        return LocalBenchProcess(child, self._build_limit_s, self._stall_s)
 
     def trace_memory(self, role: Side, subject: str, plan: Plan) -> MemoryTrace:
         """Every allocation of the subject in a process of its own; raises `BenchTrouble`."""
@@ -77,10 +77,15 @@ class LocalBench:
 class LocalBenchProcess:
     """One subject in its process, idle unless it is asked for something."""
 
-    def __init__(self, child: _Child, stall_s: float, clock: str, step_flops: int) -> None:
-        self._child, self._stall_s = child, stall_s
-        self.pid, self.clock, self.step_flops = child.pid, clock, step_flops
+    def __init__(self, child: _Child, build_limit_s: float, stall_s: float) -> None:
+        self._child, self._build_limit_s, self._stall_s = child, build_limit_s, stall_s
+        self.pid, self.clock, self.step_flops = child.pid, "", 0
         self._step_ms = 0.0
+
+    def built(self) -> None:
+        """Wait until the subject is built."""
+        message = self._child.answer(self._build_limit_s, "building")
+        self.clock, self.step_flops = str(message.get("clock")), int(message.get("step_flops", 0))
 
     def warm_up(self, seconds: float) -> float:
         """Step for so long, at least 3 steps; the median step time in milliseconds."""
@@ -92,10 +97,10 @@ class LocalBenchProcess:
             raise BenchTrouble("exception", f"{self._child.who} gave {self._step_ms} ms as its step time")
         return self._step_ms
 
-    def time_steps(self, steps: int) -> TimedSteps:
-        """So many steps, timed one by one."""
-        self._child.ask(do="time_steps", steps=steps)
-        expected_s = steps * self._step_ms / 1e3
+    def time_steps(self, steps: int, settle: int = 0) -> TimedSteps:
+        """So many steps, timed one by one, after some that are not."""
+        self._child.ask(do="time_steps", steps=steps, settle=settle)
+        expected_s = (settle + steps) * self._step_ms / 1e3
         message = self._child.answer(self._stall_s + STALL_FACTOR * expected_s, f"timing {steps} steps")
         return _read(lambda found: times_of(found, steps), message)
 
@@ -189,6 +194,15 @@ def _read(kind: Callable[[dict[str, Any]], T], message: dict[str, Any]) -> T:
         return kind(message)
     except ValueError as error:
         raise BenchTrouble("exception", f"a subject's process answered {error}") from error
+
+
+def _processor(plan: Plan, pair: int) -> int | None:
+    """The processor on which both of a pair launch their work. Two processors of one machine are seldom equally fast,
+    least of all virtual ones; subjects that compute on theirs, in several threads, are left free."""
+    if plan.device == "cpu" or not hasattr(os, "sched_getaffinity"):
+        return None
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[-1 - pair % len(allowed)]
 
 
 def _blas_threads() -> int:
