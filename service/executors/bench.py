@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import multiprocessing
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
@@ -42,10 +41,21 @@ CLOSE_LIMIT_S = 1.0
 
 
 class LocalBench:
-    """Opens processes with the parts; `build_limit_s` and `stall_s` are deadlines without a sign of life."""
+    """Opens processes with the parts.
 
-    def __init__(self, parts: BenchParts, *, build_limit_s: float = BUILD_LIMIT_S, stall_s: float = STALL_S) -> None:
-        self._parts = parts
+    `processors`: those on which subjects step, a pair of processes on one, pair after pair; empty: wherever they are
+    put. `build_limit_s` and `stall_s` are deadlines without a sign of life.
+    """
+
+    def __init__(
+        self,
+        parts: BenchParts,
+        processors: Sequence[int] = (),
+        *,
+        build_limit_s: float = BUILD_LIMIT_S,
+        stall_s: float = STALL_S,
+    ) -> None:
+        self._parts, self._processors = parts, processors
         self._build_limit_s, self._stall_s = build_limit_s, stall_s
         self._waiting: Callable[[], None] = lambda: None
 
@@ -55,7 +65,8 @@ class LocalBench:
 
     def open(self, role: Side, subject: str, plan: Plan, pair: int) -> LocalBenchProcess:
         """A process that has begun to build the subject, and then waits; raises `BenchTrouble`."""
-        child = self._start(Errand("time", plan, subject, role, _processor(plan, pair)), f"the {role}'s process")
+        processor = self._processors[pair % len(self._processors)] if self._processors else None
+        child = self._start(Errand("time", plan, subject, role, processor), f"the {role}'s process")
         return LocalBenchProcess(child, self._build_limit_s, self._stall_s)
 
     def trace_memory(self, role: Side, subject: str, plan: Plan) -> MemoryTrace:
@@ -194,15 +205,6 @@ def _read(kind: Callable[[dict[str, Any]], T], message: dict[str, Any]) -> T:
         return kind(message)
     except ValueError as error:
         raise BenchTrouble("exception", f"a subject's process answered {error}") from error
-
-
-def _processor(plan: Plan, pair: int) -> int | None:
-    """The processor on which both of a pair launch their work. Two processors of one machine are seldom equally fast,
-    least of all virtual ones; subjects that compute on theirs, in several threads, are left free."""
-    if plan.device == "cpu" or not hasattr(os, "sched_getaffinity"):
-        return None
-    allowed = sorted(os.sched_getaffinity(0))
-    return allowed[-1 - pair % len(allowed)]
 
 
 def _blas_threads() -> int:

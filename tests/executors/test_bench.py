@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import select
 import signal
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,21 +67,21 @@ def test_a_process_is_built_warmed_up_timed_and_gone(bench: LocalBench) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system ties no thread to a processor")
-def test_both_of_a_pair_step_on_one_processor_unless_they_compute_there(bench: LocalBench) -> None:
-    allowed = sorted(os.sched_getaffinity(0))
-    on_gpu = replace(PLAN, device="cuda:0")
+def test_both_of_a_pair_step_on_one_processor_where_some_are_given(parts: BenchParts) -> None:
+    allowed = os.sched_getaffinity(0)
+    given = sorted(allowed)[:2]
     with contextlib.ExitStack() as closing:
 
-        def where(plan: Plan, pair: int) -> set[int]:
-            process = bench.open("candidate", "fine", plan, pair)
-            process.built()
+        def where(bench: LocalBench, pair: int) -> set[int]:
+            process = bench.open("candidate", "fine", PLAN, pair)
             closing.callback(process.close)
+            process.built()
             process.warm_up(0.1)
             return os.sched_getaffinity(process.pid)
 
-        assert where(on_gpu, 0) == where(on_gpu, 0) == where(on_gpu, len(allowed)) == {allowed[-1]}
-        assert where(on_gpu, 1) == {allowed[-1 - 1 % len(allowed)]}
-        assert where(replace(PLAN, device="cpu"), 0) == set(allowed)
+        tied = LocalBench(parts, given)
+        assert [where(tied, pair) for pair in (0, 0, 1, 2)] == [{given[pair % len(given)]} for pair in (0, 0, 1, 2)]
+        assert where(LocalBench(parts), 0) == allowed
 
 
 @pytest.mark.parametrize(
