@@ -28,13 +28,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.queues import Queue
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
-from service import bootstrap
-from service.engine.performance import PerformancePhase
 from service.parity.measurements import PerformanceEvidence, SessionKind
 from service.parity.performance import check_step_time
 from service.parity.plan import ModelSpec, PerformanceSpec, Plan, TrainingSpec
@@ -42,7 +37,9 @@ from service.parity.policy import named_policy
 from service.parity.record import RunRecord
 from service.parity.timing import DEFAULT_LIMITS
 from service.subjects.devices import find_devices
-from service.telemetry.environment import describe_environment
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 RESULTS = Path(__file__).with_name("results")
 ITSELF = "legacy"
@@ -71,6 +68,10 @@ def plan_of(candidate: str, device: str, run: int, arguments: argparse.Namespace
 
 def carry_out(plan: Plan, known: PerformanceEvidence | None) -> tuple[PerformanceEvidence, Row]:
     """The performance phase, and what the check says of it."""
+    # Not above: every process that is timed imports this file first.
+    from service import bootstrap
+    from service.engine.performance import PerformancePhase
+
     toolkit, observer = bootstrap.toolkit(), Silent()
     began = time.monotonic()
     phase = PerformancePhase(
@@ -159,6 +160,8 @@ def main() -> None:
     ]
     for worker in workers:
         worker.start()
+    from rich.console import Console
+
     console, left = Console(width=170), len(workers)
     while left:
         row = results.get()
@@ -181,6 +184,8 @@ def taken_up(path: Path, numbers: Row) -> tuple[list[Row], list[Row]]:
 
 
 def write(path: Path, name: str, numbers: Row, rows: list[Row], slices: list[Row], devices: list[str]) -> None:
+    from service.telemetry.environment import describe_environment
+
     document = {
         "question": "does the gate of step times hold on a real card",
         "target": "the reference against itself never fails, 3 % slower always passes, 8 % slower always fails",
@@ -199,6 +204,8 @@ def write(path: Path, name: str, numbers: Row, rows: list[Row], slices: list[Row
 
 
 def table(rows: list[Row], name: str) -> Table:
+    from rich.table import Table
+
     made = Table(title=f"{name}, (512, 2, 128) x 1024", box=None)
     for heading in ("candidate", "wanted", "runs", "PASS", "FAIL", "INCONCLUSIVE", "ratios", "spreads", "extended"):
         made.add_column(heading, justify="left" if heading in ("candidate", "wanted") else "right")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import cast, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.engine.observer import Observer
 from service.engine.telemetry_in_slices import seen_within
@@ -53,8 +54,8 @@ MIN_STEPS, MIN_SHORT_STEPS = 5, 30
 MAX_STEPS = 50_000
 """Of a slice: more events than a driver likes to hold. Only steps of under 20 us would need them."""
 
-TURN_SECONDS = 0.025
-TURN_STEPS = 5
+TURN_SECONDS = 0.015
+TURN_STEPS = 3
 """A turn is at least so long, and at least so many steps."""
 SETTLE_STEPS, SETTLE_LONG_STEPS = 2, 1
 """Steps before those of a turn, untimed: the first finds caches that are the other side's. The latter of long steps."""
@@ -125,7 +126,8 @@ class PerformancePhase:
         self._bench.watch(lambda: self._tell(*self._told))
         try:
             self._begin_sampling()
-            self._know_the_device()
+            if self._evidence.matrix_peak_flops_per_s is None:
+                self._know_the_device()
             while not self._evidence.troubles:
                 kind = next_session(self._evidence, self._plan, self._limits)
                 if kind is None:
@@ -232,15 +234,21 @@ class PerformancePhase:
                 place = places[position]
                 taken[position].append(self._turn(place, processes[place.role], turns))
         after = self._edge()
-        for place, times in zip(places, taken, strict=True):
-            self._keep(place, times, before, after)
+        step_ms = np.array([[times.step_ms for times in turns_taken] for turns_taken in taken])
+        for place, times, levelled in zip(places, taken, levelled_times(step_ms), strict=True):
+            self._keep(place, times, before, after, levelled)
 
     def _turn(self, place: _Place, process: BenchProcess, turns: Turns) -> TimedSteps:
         with _blaming(place.role, f"{place.session} block {place.block}, position {place.position}"):
             return process.time_steps(turns.steps, turns.settle)
 
     def _keep(
-        self, place: _Place, turns: Sequence[TimedSteps], before: EdgeReading | None, after: EdgeReading | None
+        self,
+        place: _Place,
+        turns: Sequence[TimedSteps],
+        before: EdgeReading | None,
+        after: EdgeReading | None,
+        levelled_ms: NDArray[np.float64] | None = None,
     ) -> None:
         step_ms = np.concatenate([times.step_ms for times in turns])
         cpu_s = [times.thread_cpu_s for times in turns if times.thread_cpu_s is not None]
@@ -252,7 +260,7 @@ class PerformancePhase:
                 position=place.position,
                 role=place.role,
                 steps=len(step_ms),
-                median_step_ms=float(np.median(step_ms)),
+                median_step_ms=float(np.median(step_ms if levelled_ms is None else levelled_ms)),
                 mean_step_ms=float(np.mean(step_ms)),
                 steps_busy_s=float(np.sum(step_ms)) / 1e3,
                 started_s=turns[0].started_s,
@@ -400,6 +408,16 @@ def turns_of_slice(steps: int, step_ms: float) -> Turns:
     each = min(max(math.ceil(TURN_SECONDS * 1e3 / step_ms), TURN_STEPS), steps)
     settle = SETTLE_STEPS if step_ms < SHORT_STEP_MS else SETTLE_LONG_STEPS
     return Turns(math.ceil(steps / each), each, settle)
+
+
+def levelled_times(step_ms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Step times (4, turns, steps) as they would be had the machine been equally fast in all turns of the block.
+
+    Its level in a turn is the geometric mean of the medians of all four slices there, two of each role: whose a step is
+    plays no part. Without this the median of a slice would jump wherever about half of its turns were slow.
+    """
+    levels = np.log(np.median(step_ms, axis=2)).mean(axis=0)
+    return np.asarray(step_ms * np.exp(levels.mean() - levels)[None, :, None])
 
 
 def largest_grid(plan: Plan) -> int:

@@ -102,6 +102,7 @@ class Slice:
     role: Role
     steps: int
     median_step_ms: float
+    """Of a slice in turns: with the machine's own speed in each turn, as all four slices show it, taken out."""
     mean_step_ms: float
     steps_busy_s: float
     started_s: float

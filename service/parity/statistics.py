@@ -85,7 +85,10 @@ def log_ratio(
 ) -> LogRatio | None:
     """ln(candidate / reference) from two arrays (blocks, slices of a block) of finite times above 0.
 
-    A block's value is the difference of its mean logarithms. `None` for fewer than two blocks: they have no spread.
+    A block's value is the difference of its mean logarithms. The interval is the envelope of the t interval of those
+    values and a bootstrap over blocks of the ratio of the medians, with each block's own level, the geometric mean of
+    all its slices, taken out: how fast the machine was in a block is not what is asked. `None` for fewer than two
+    blocks: they have no spread.
     """
     from scipy import stats
 
@@ -96,14 +99,16 @@ def log_ratio(
     estimate, spread = float(values.mean()), float(values.std(ddof=1))
     half = _t_quantile(1 - alpha, blocks - 1) * spread / math.sqrt(blocks)
     t_interval = (estimate - half, estimate + half)
+    levels = (np.log(candidate).mean(axis=1) + np.log(reference).mean(axis=1))[:, None] / 2
+    upper_logs, lower_logs = np.log(candidate) - levels, np.log(reference) - levels
 
     def of_medians(chosen: NDArray[np.int64], axis: int = -1) -> NDArray[np.float64]:
         """Of resampled block numbers (…, blocks): every slice of a block comes along with it."""
         assert axis in (-1, chosen.ndim - 1)
         shape = (*chosen.shape[:-1], -1)
-        upper = np.median(candidate[chosen].reshape(shape), axis=-1)
-        lower = np.median(reference[chosen].reshape(shape), axis=-1)
-        return np.asarray(np.log(upper) - np.log(lower))
+        upper = np.median(upper_logs[chosen].reshape(shape), axis=-1)
+        lower = np.median(lower_logs[chosen].reshape(shape), axis=-1)
+        return np.asarray(upper - lower)
 
     found = stats.bootstrap(  # type: ignore[attr-defined]
         (np.arange(blocks),),

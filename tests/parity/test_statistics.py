@@ -188,3 +188,15 @@ def test_mean_interval() -> None:
     assert mean_interval(values, 0.03) == pytest.approx((2.5, expected.low, expected.high))
     assert mean_interval([1.0], 0.03) is None
     assert mean_interval([], 0.03) is None
+
+
+def test_how_fast_the_machine_was_in_a_block_does_not_widen_the_interval() -> None:
+    draw = np.random.default_rng(0)
+    reference, candidate = draw.normal(0, 0.005, (2, 12, 2)) + np.array([0.0, 0.03])[:, None, None]
+    level = np.where(draw.random(12) < 0.5, 0.0, 0.2)[:, None]
+    steady = log_ratio(np.exp(reference), np.exp(candidate), 0.03, seed=1)
+    moved = log_ratio(np.exp(reference + level), np.exp(candidate + level), 0.03, seed=1)
+    assert steady is not None
+    assert moved is not None
+    assert moved.bootstrap_interval == pytest.approx(steady.bootstrap_interval)
+    assert moved.t_interval == pytest.approx(steady.t_interval)
