@@ -104,7 +104,7 @@ class CupyDiffer:
         work = upload[tables.work_offset :]
         for launch in tables.launches:
             arguments = (upload, work, np.uint32(launch.first_tile), partials)
-            kernel = self._functions(launch.kernel_type)[_kernel_name(launch.kernel_type, launch.has_oracle)]
+            kernel = self._functions(launch.kernel_type)[kernel_name(launch.kernel_type, launch.has_oracle)]
             kernel((launch.tiles,), (THREADS,), arguments)
         reduce = self._functions(tables.launches[0].kernel_type)[REDUCE]
         reduce((len(prepared.taps),), (32 * len(FIELDS),), (upload, partials, prepared.results))
@@ -123,7 +123,7 @@ class CupyDiffer:
     def _functions(self, kernel_type: str) -> dict[str, Any]:
         """A dtype's kernels by name, compiled when it is first met; CuPy keeps what was compiled on disk."""
         if kernel_type not in self._kernels:
-            names = (_kernel_name(kernel_type, False), _kernel_name(kernel_type, True), REDUCE)
+            names = (kernel_name(kernel_type, False), kernel_name(kernel_type, True), REDUCE)
             module = self._cupy.RawModule(code=SOURCE.read_text(), options=OPTIONS, name_expressions=names)
             self._kernels[kernel_type] = {name: module.get_function(name) for name in names}
         return self._kernels[kernel_type]
@@ -134,7 +134,7 @@ class CupyDiffer:
         return self._host.compare([TapArrays(host[0], host[1], host[2], host[3])])[0]
 
 
-def _kernel_name(kernel_type: str, has_oracle: bool) -> str:
+def kernel_name(kernel_type: str, has_oracle: bool) -> str:
     return f"fused_diff<{kernel_type}, {str(has_oracle).lower()}>"
 
 

@@ -400,8 +400,17 @@ __device__ __forceinline__ word_t combine(int field, word_t a, word_t b) {
     return to_word(larger_of(to_double(a), to_double(b)));
 }
 
+// Blocks that a multiprocessor must hold at once: as many as the registers allow without a spill (docs/kernels.md). For
+// sm_120 the compiler keeps more float64 values alive, to cover the latency of two float64 lanes a multiprocessor against
+// 64 on sm_90, so fewer blocks fit. Those lanes should be the limit there, not the loads; no such card was measured.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1200
+template <class T, bool ORACLE> struct Resident { static constexpr int BLOCKS = T::VECTOR == 2 || (T::VECTOR == 4 && !ORACLE) ? 2 : 1; };
+#else
+template <class T, bool ORACLE> struct Resident { static constexpr int BLOCKS = ORACLE || T::VECTOR == 8 ? 2 : T::VECTOR == 2 ? 3 : 4; };
+#endif
+
 template <class T, bool ORACLE>
-__global__ void __launch_bounds__(THREADS, ORACLE || T::VECTOR == 8 ? 2 : T::VECTOR == 2 ? 3 : 4) fused_diff(
+__global__ void __launch_bounds__(THREADS, (Resident<T, ORACLE>::BLOCKS)) fused_diff(
     const Tap *__restrict__ taps, const unsigned *__restrict__ work, unsigned first, word_t *__restrict__ partials)
 {
     // Vectors in flight on each side; where the oracle's float64 values need the registers, fewer.
