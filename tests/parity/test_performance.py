@@ -72,6 +72,27 @@ def test_outcomes(session: Session, timed: Timed, ratios: dict[str, float], outc
     assert result.evidence["sessions"]["comparison"]["extended"] == ("extension" in ratios)
 
 
+def test_a_candidate_with_odd_steps_is_slower_though_its_usual_step_is_not(session: Session, timed: Timed) -> None:
+    def halting(kind: SessionKind, seed: int) -> tuple[Slice, ...]:
+        """Every fifth step of the candidate's takes twice as long."""
+        return tuple(
+            replace(piece, mean_step_ms=piece.mean_step_ms * 1.2) if piece.role == "candidate" else piece
+            for piece in session(kind, seed=seed)
+        )
+
+    opening = (session("a_a"), session("sampler", seed=1), halting("comparison", 2))
+    alone = judged(timed(*opening))
+    assert alone.outcome == "inconclusive"
+    assert alone.message.startswith("slower, but no second session confirmed it: ")
+    record = timed(*opening)
+    assert record.performance is not None
+    assert next_session(record.performance, record.plan) == "confirmation"
+    both = judged(timed(*opening, halting("confirmation", 3)))
+    assert both.outcome == "fail"
+    assert "the mean step, in which no odd step is lost, takes 1.19" in both.message
+    assert both.value == pytest.approx(1.0, abs=0.01)
+
+
 def test_a_confirmation_that_disagrees_is_told(session: Session, timed: Timed) -> None:
     result = judged(with_ratio(session, timed, comparison=1.08, confirmation=1.0))
     assert "a second session in fresh processes disagrees (equivalent): " in result.message

@@ -237,3 +237,51 @@ def test_slices_beside_a_foreign_process_do_not_count(session: Session, timed: T
 def test_a_lost_device_decides_nothing(measured: RunRecord, timed: Timed, check: Check) -> None:
     report = replace(measured.performance.sampler, lost_reason="fell off the bus")  # type: ignore[union-attr, type-var]
     assert outcome_of(check, timed(sampler=report)) == "inconclusive"
+
+
+def in_turns(session: Session, **made: Any) -> tuple[Slice, ...]:
+    """A comparison whose slices were taken in turns: nothing of the GPU is known of either side."""
+    slices = session("comparison", **made)
+    return tuple(replace(p, turns=8, own_s=p.steps_busy_s, kernel_resident_pct=None, activity={}) for p in slices)
+
+
+def apart(session: Session, resident: dict[str, float | None], blocks: int = 4) -> tuple[Slice, ...]:
+    slices = session("utilization", blocks=blocks, pairs=1, seed=5)
+    return tuple(replace(p, kernel_resident_pct=resident[p.role]) for p in slices)
+
+
+@pytest.mark.parametrize(
+    ("reference", "candidate", "ratio", "floor", "not_reduced"),
+    [
+        (90.0, 90.0, 1.0, "pass", "pass"),
+        (90.0, 70.0, 1.0, "fail", "fail"),
+        # A comparison that finds the candidate faster excuses it, though nothing of the GPU was seen in it.
+        (90.0, 84.0, 0.8, "pass", "pass"),
+        (90.0, 84.0, 1.0, "pass", "fail"),
+        (90.0, None, 1.0, "inconclusive", "inconclusive"),
+    ],
+)
+def test_what_was_timed_in_turns_is_judged_by_its_own_session(
+    session: Session,
+    timed: Timed,
+    reference: float,
+    candidate: float | None,
+    ratio: float,
+    floor: str,
+    not_reduced: str,
+) -> None:
+    seen = apart(session, {"reference": reference, "candidate": candidate})
+    record = timed(session("a_a"), session("sampler", seed=1), in_turns(session, ratio=ratio), seen)
+    assert (outcome_of(check_floor, record), outcome_of(check_not_reduced, record)) == (floor, not_reduced)
+    assert check_floor(record, DEFAULT).evidence["blocks"] == 4
+
+
+@pytest.mark.parametrize("blocks", [0, 3])
+def test_a_session_of_utilization_that_lacks_blocks_decides_nothing(
+    session: Session, timed: Timed, blocks: int
+) -> None:
+    seen = apart(session, {"reference": 90.0, "candidate": 90.0}, blocks) if blocks else ()
+    record = timed(session("a_a"), session("sampler", seed=1), in_turns(session), seen)
+    assert {outcome_of(check, record) for check in BOTH} == {"inconclusive"}
+    # The time of a step was measured, and does not depend on it.
+    assert next(c for c in judge(record, DEFAULT).checks if c.name == "performance.step_time").outcome == "pass"
