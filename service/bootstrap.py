@@ -24,7 +24,7 @@ from service.executors.bench import LocalBench
 from service.executors.bench_child import BenchParts
 from service.executors.local import LocalExecutor
 from service.parity.identity import ENTROPY_BYTES, new_run_id
-from service.parity.plan import CPU_PHASES, PHASES, Plan
+from service.parity.plan import CPU_PHASES, PHASES, PerformanceSpec, Plan
 from service.parity.policy import Policy
 from service.pipeline import Toolkit, carry_out
 from service.ports import Bench, Clock, Differ, Oracle, ProgressListener, RunRow, RunStore, Sampler, Subject
@@ -44,6 +44,8 @@ from service.telemetry.choose import make_sampler
 from service.telemetry.environment import describe_environment, package_version
 from service.telemetry.nvml_memory import memory_in_use
 from service.worker import Worker
+
+PAIRS_A_GPU = PerformanceSpec().process_pairs
 
 
 class SystemClock:
@@ -185,14 +187,30 @@ def _differ(plan: Plan) -> Differ:
 
 def _bench(plan: Plan) -> Bench:
     """Fresh processes beside this one, which lets go of the memory that it no longer needs."""
-    release_memory(resolve_device(plan.device))
+    device = resolve_device(plan.device)
+    release_memory(device)
     return LocalBench(
         BenchParts(
             open_timed=partial(open_timer, prepared_batches),
             trace_memory=partial(trace_memory, prepared_batches, memory_in_use),
             device_figures=measure_device,
-        )
+        ),
+        launching_processors(device),
     )
+
+
+def launching_processors(device: str) -> tuple[int, ...]:
+    """The processors from which work is launched on a GPU, in the order in which pairs of processes take them.
+
+    Two processors of a machine are seldom equally fast, least of all virtual ones, so both of a pair share one. Those
+    of a low number serve interrupts: they come last. Each GPU begins elsewhere, so that runs on several do not meet.
+    Empty for a CPU, where subjects compute in threads of their own, and where a system ties no thread to a processor.
+    """
+    if device == "cpu" or not hasattr(os, "sched_getaffinity"):
+        return ()
+    allowed = sorted(os.sched_getaffinity(0), reverse=True)
+    begin = PAIRS_A_GPU * int(device.partition(":")[2]) % len(allowed)
+    return (*allowed[begin:], *allowed[:begin])
 
 
 def _sampler(plan: Plan) -> Sampler:

@@ -208,13 +208,17 @@ class BenchProcess(Protocol):
 
     pid: int
     clock: str
-    """`cuda events` or `perf_counter`."""
+    """`cuda events` or `perf_counter`. It and the next are known once the subject is built."""
     step_flops: int
+
+    def built(self) -> None:
+        """Wait until the subject is built."""
 
     def warm_up(self, seconds: float) -> float:
         """Step for so long, at least 3 steps, and return the median step time in milliseconds."""
 
-    def time_steps(self, steps: int) -> TimedSteps: ...
+    def time_steps(self, steps: int, settle: int = 0) -> TimedSteps:
+        """Time so many steps, after `settle` steps that are not timed."""
 
     def close(self) -> None:
         """End the process; never raises, and a second call does nothing."""
@@ -229,8 +233,9 @@ class Bench(Protocol):
     def device_figures(self, plan: Plan) -> DeviceFigures:
         """Measured in a fresh process that is gone when this returns; raises `BenchTrouble`."""
 
-    def open(self, role: Side, subject: str, plan: Plan) -> BenchProcess:
-        """A process in which the subject is built; raises `BenchTrouble`."""
+    def open(self, role: Side, subject: str, plan: Plan, pair: int) -> BenchProcess:
+        """A process that has begun to build the subject. The two of one `pair` share a processor, where that is theirs
+        to choose. Raises `BenchTrouble`."""
 
     def trace_memory(self, role: Side, subject: str, plan: Plan) -> MemoryTrace:
         """Build the subject in a fresh process and step it, untimed, with every allocation seen; raises

@@ -1,7 +1,8 @@
 """The performance phase: slices of both roles, one at a time, in blocks of four, spread over pairs of fresh processes.
 
-Which session comes next is a function of what was recorded (`parity.timing`); here it is carried out. What the sampler
-saw is attached to the slices as they come.
+Which session comes next is a function of what was recorded (`parity.timing`); here it is carried out. On a GPU, whose
+steps are launched by a host that is now faster and now slower by tens of percent, the slices of a block are taken in
+short turns (docs/measuring.md). What the sampler saw is attached to the slices as they come.
 """
 
 from __future__ import annotations
@@ -32,15 +33,18 @@ from service.parity.measurements import (
 )
 from service.parity.plan import Plan
 from service.parity.timing import (
+    GPU_CLOCK,
     ORDERS,
     ROLES,
     SELF_SESSIONS,
+    UNINTERRUPTED,
     TimingLimits,
     blocks_of_session,
     next_session,
+    pairs_of_session,
     session_words,
 )
-from service.ports import Bench, BenchProcess, Clock, Sampler
+from service.ports import Bench, BenchProcess, Clock, Sampler, TimedSteps
 
 PHASE = "performance"
 
@@ -49,6 +53,14 @@ MIN_STEPS, MIN_SHORT_STEPS = 5, 30
 MAX_STEPS = 50_000
 """Of a slice: more events than a driver likes to hold. Only steps of under 20 us would need them."""
 
+TURN_SECONDS = 0.025
+TURN_STEPS = 5
+"""A turn is at least so long, and at least so many steps."""
+SETTLE_STEPS, SETTLE_LONG_STEPS = 2, 1
+"""Steps before those of a turn, untimed: the first finds caches that are the other side's. The latter of long steps."""
+UTILIZATION_SLICE_S = 1.2
+"""Six of the periods over which the driver's utilization is a mean."""
+
 _ORDER_STREAM = 7
 _KINDS: tuple[SessionKind, ...] = get_args(SessionKind)
 
@@ -56,6 +68,15 @@ MATRIX_BLOCK, SMALL_MATRIX_BLOCK = (32, 16), (16, 16)
 FEW_BLOCKS = 680
 """The launch geometry of the reference's matrix product: blocks of (32, 16) threads over (rows, columns) of the result,
 of (16, 16) where those are fewer than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """How a slice is taken: in `turns` of `steps` timed steps, each after `settle` untimed ones."""
+
+    turns: int
+    steps: int
+    settle: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +101,12 @@ class PerformancePhase:
         sampler: Sampler,
         observer: Observer,
         clock: Clock,
+        known: PerformanceEvidence | None = None,
     ) -> None:
+        """`known`: what was recorded before, which the phase goes on from."""
         self._plan, self._limits, self._bench, self._observer, self._clock = plan, limits, bench, observer, clock
         self._sampler: Sampler | None = sampler
-        self._evidence = PerformanceEvidence(clock="", order_seed=plan.seed)
+        self._evidence = known or PerformanceEvidence(clock="", order_seed=plan.seed)
         self._pending: list[Slice] = []
         self._recent: list[TelemetrySample] = []
         self._done = 0
@@ -126,15 +149,15 @@ class PerformancePhase:
         self._change(planned_blocks={**self._evidence.planned_blocks, kind: blocks})
         self._session_began, self._session_slices = self._clock.monotonic(), 0
         first = int(np.random.default_rng((self._evidence.order_seed, _ORDER_STREAM, _KINDS.index(kind))).integers(2))
-        pairs = min(self._plan.performance.process_pairs, blocks)
+        pairs = pairs_of_session(kind, self._plan)
         try:
             for pair in range(pairs):
                 numbers = range(pair * blocks // pairs, (pair + 1) * blocks // pairs)
                 with ExitStack() as closing:
                     processes = self._open(kind, pair, closing)
-                    steps = self._warm_up(kind, pair, processes)
+                    turns = self._warm_up(kind, pair, processes)
                     for block in numbers:
-                        self._block(kind, pair, block, (first + block) % 2, processes, steps)
+                        self._block(kind, pair, block, (first + block) % 2, processes, turns)
         except _BrokenError as broken:
             self._change(troubles=(*self._evidence.troubles, broken.trouble))
             self._attach()
@@ -148,8 +171,11 @@ class PerformancePhase:
         for role in ROLES:
             subject = plan.reference if role == "reference" or kind in SELF_SESSIONS else plan.candidate
             with _blaming(role, f"{kind} pair {pair}, building"):
-                processes[role] = self._bench.open(role, subject, plan)
+                processes[role] = self._bench.open(role, subject, plan, pair)
             closing.callback(processes[role].close)
+        for role in ROLES:
+            with _blaming(role, f"{kind} pair {pair}, building"):
+                processes[role].built()
             if kind not in SELF_SESSIONS:
                 self._change(step_flops={**self._evidence.step_flops, role: processes[role].step_flops})
         self._change(clock=processes["reference"].clock)
@@ -157,30 +183,67 @@ class PerformancePhase:
         closing.callback(self._own)  # the first to be called: none that is watched may vanish
         return processes
 
-    def _warm_up(self, kind: SessionKind, pair: int, processes: Mapping[Role, BenchProcess]) -> int:
-        """Steps of a slice in this pair: by the faster role, so that both are busy for long enough."""
+    def _warm_up(self, kind: SessionKind, pair: int, processes: Mapping[Role, BenchProcess]) -> Turns:
+        """How slices are taken in this pair: by the faster role, so that both are busy for long enough."""
         self._note(f"{session_words(kind)}, warming up")
         step_ms = []
         for role in ROLES:
             with _blaming(role, f"{kind} pair {pair}, warming up"):
                 step_ms.append(processes[role].warm_up(self._plan.performance.slice_seconds))
-        return steps_of_slice(self._plan.performance.slice_seconds, min(step_ms))
+        seconds = self._plan.performance.slice_seconds
+        if kind == "utilization":
+            seconds = max(seconds, UTILIZATION_SLICE_S)
+        whole = kind in UNINTERRUPTED or processes["reference"].clock != GPU_CLOCK
+        steps = steps_of_slice(seconds, min(step_ms))
+        return Turns(1, steps, 0) if whole else turns_of_slice(steps, min(step_ms))
 
     def _block(
-        self, kind: SessionKind, pair: int, block: int, order: int, processes: Mapping[Role, BenchProcess], steps: int
+        self, kind: SessionKind, pair: int, block: int, order: int, processes: Mapping[Role, BenchProcess], turns: Turns
     ) -> None:
-        for position, role in enumerate(cast(tuple[Role, ...], ORDERS[order])):
-            self._note(self._estimate(kind, block))
-            self._slice(_Place(kind, pair, block, position, role), processes[role], steps)
+        roles = cast(tuple[Role, ...], ORDERS[order])
+        places = [_Place(kind, pair, block, position, role) for position, role in enumerate(roles)]
+        if turns.turns > 1:
+            self._in_turns(places, processes, turns)
+        else:
+            for place in places:
+                self._slice(place, processes[place.role], turns)
         self._attach()
 
-    def _slice(self, place: _Place, process: BenchProcess, steps: int) -> None:
+    def _slice(self, place: _Place, process: BenchProcess, turns: Turns) -> None:
+        """In one stretch, with the counters read at its edges."""
+        self._note(self._estimate(place.session, place.block))
         if place.session == "sampler" and self._sampler is not None:
             (self._sampler.pause if place.role == "reference" else self._sampler.resume)()
         before = self._edge()
-        with _blaming(place.role, f"{place.session} block {place.block}, position {place.position}"):
-            times = process.time_steps(steps)
+        times = self._turn(place, process, turns)
+        self._keep(place, [times], before, self._edge())
+
+    def _in_turns(self, places: Sequence[_Place], processes: Mapping[Role, BenchProcess], turns: Turns) -> None:
+        """All slices of a block, with the counters read at the block's edges.
+
+        Every other turn changes places within both halves of the block (ABBA, BAAB, BAAB, ABBA, …: the Thue-Morse
+        order), so that a drift which is a polynomial of a low degree in time cancels.
+        """
+        self._note(self._estimate(places[0].session, places[0].block))
+        taken: list[list[TimedSteps]] = [[] for _ in places]
+        before = self._edge()
+        for turn in range(turns.turns):
+            for position in (0, 1, 2, 3) if turn.bit_count() % 2 == 0 else (1, 0, 3, 2):
+                place = places[position]
+                taken[position].append(self._turn(place, processes[place.role], turns))
         after = self._edge()
+        for place, times in zip(places, taken, strict=True):
+            self._keep(place, times, before, after)
+
+    def _turn(self, place: _Place, process: BenchProcess, turns: Turns) -> TimedSteps:
+        with _blaming(place.role, f"{place.session} block {place.block}, position {place.position}"):
+            return process.time_steps(turns.steps, turns.settle)
+
+    def _keep(
+        self, place: _Place, turns: Sequence[TimedSteps], before: EdgeReading | None, after: EdgeReading | None
+    ) -> None:
+        step_ms = np.concatenate([times.step_ms for times in turns])
+        cpu_s = [times.thread_cpu_s for times in turns if times.thread_cpu_s is not None]
         self._pending.append(
             Slice(
                 session=place.session,
@@ -188,15 +251,17 @@ class PerformancePhase:
                 block=place.block,
                 position=place.position,
                 role=place.role,
-                steps=len(times.step_ms),
-                median_step_ms=float(np.median(times.step_ms)),
-                mean_step_ms=float(np.mean(times.step_ms)),
-                steps_busy_s=float(np.sum(times.step_ms)) / 1e3,
-                started_s=times.started_s,
-                ended_s=times.ended_s,
+                steps=len(step_ms),
+                median_step_ms=float(np.median(step_ms)),
+                mean_step_ms=float(np.mean(step_ms)),
+                steps_busy_s=float(np.sum(step_ms)) / 1e3,
+                started_s=turns[0].started_s,
+                ended_s=turns[-1].ended_s,
                 before=before,
                 after=after,
-                thread_cpu_s=times.thread_cpu_s,
+                thread_cpu_s=sum(cpu_s) if len(cpu_s) == len(turns) else None,
+                turns=len(turns),
+                own_s=sum(times.ended_s - times.started_s for times in turns) if len(turns) > 1 else None,
             )
         )
         self._done += 1
@@ -280,10 +345,12 @@ class PerformancePhase:
 
     def _note(self, message: str) -> None:
         planned = self._evidence.planned_blocks
-        awaited = {"a_a", "sampler", "comparison", *planned}
+        awaited = {kind for kind in _KINDS if kind in planned or kind in ("a_a", "sampler", "comparison")}
+        if self._evidence.clock == GPU_CLOCK and self._sampler is not None:
+            awaited.add("utilization")
         if self._evidence.sampler is not None:
-            awaited -= {"sampler"} - set(planned)
-        total = sum(4 * planned.get(kind, self._plan.performance.blocks) for kind in awaited)
+            awaited -= {"sampler", "utilization"} - set(planned)
+        total = sum(4 * planned.get(kind, blocks_of_session(kind, self._plan)) for kind in awaited)
         self._tell(message, self._done, total)
 
     def _tell(self, message: str, done: int, total: int) -> None:
@@ -326,6 +393,13 @@ def steps_of_slice(slice_seconds: float, step_ms: float) -> int:
     """Enough steps for the slice's busy time, and at least as many as a median needs."""
     least = MIN_SHORT_STEPS if step_ms < SHORT_STEP_MS else MIN_STEPS
     return min(max(math.ceil(slice_seconds * 1e3 / step_ms), least), MAX_STEPS)
+
+
+def turns_of_slice(steps: int, step_ms: float) -> Turns:
+    """A slice of at least so many steps, in turns."""
+    each = min(max(math.ceil(TURN_SECONDS * 1e3 / step_ms), TURN_STEPS), steps)
+    settle = SETTLE_STEPS if step_ms < SHORT_STEP_MS else SETTLE_LONG_STEPS
+    return Turns(math.ceil(steps / each), each, settle)
 
 
 def largest_grid(plan: Plan) -> int:

@@ -26,7 +26,8 @@ def seen_within(piece: Slice, samples: Sequence[TelemetrySample]) -> Slice:
     """The slice with what was sampled in it. `samples` are in order of time and may reach beyond it.
 
     A mean over a period counts where all of that period, which is the time since the field's last value but at least
-    `PERIODS_S`, lies in the slice: else it would tell of the other role too. No such sample: not measured.
+    `PERIODS_S`, lies in the slice: else it would tell of the other role too. No such sample: not measured. Of a slice
+    that was taken in turns nothing is kept but the clock, which does not follow so fast.
     """
     within: dict[str, list[float]] = defaultdict(list)
     last: dict[str, float] = {}
@@ -40,8 +41,10 @@ def seen_within(piece: Slice, samples: Sequence[TelemetrySample]) -> Slice:
             period = min(sample.at_s - before, 2 * period)
         if sample.at_s - period >= piece.started_s:
             within[sample.field].append(sample.value)
-    resident = within.pop("kernel_resident_pct", None)
     clocks = within.pop("sm_clock_mhz", None)
+    if piece.interrupted:
+        return replace(piece, sm_clock_mhz=statistics.median(clocks) if clocks else None)
+    resident = within.pop("kernel_resident_pct", None)
     return replace(
         piece,
         kernel_resident_pct=statistics.fmean(resident) if resident else None,

@@ -10,7 +10,7 @@ import contextlib
 import json
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
@@ -41,10 +41,21 @@ CLOSE_LIMIT_S = 1.0
 
 
 class LocalBench:
-    """Opens processes with the parts; `build_limit_s` and `stall_s` are deadlines without a sign of life."""
+    """Opens processes with the parts.
 
-    def __init__(self, parts: BenchParts, *, build_limit_s: float = BUILD_LIMIT_S, stall_s: float = STALL_S) -> None:
-        self._parts = parts
+    `processors`: those on which subjects step, a pair of processes on one, pair after pair; empty: wherever they are
+    put. `build_limit_s` and `stall_s` are deadlines without a sign of life.
+    """
+
+    def __init__(
+        self,
+        parts: BenchParts,
+        processors: Sequence[int] = (),
+        *,
+        build_limit_s: float = BUILD_LIMIT_S,
+        stall_s: float = STALL_S,
+    ) -> None:
+        self._parts, self._processors = parts, processors
         self._build_limit_s, self._stall_s = build_limit_s, stall_s
         self._waiting: Callable[[], None] = lambda: None
 
@@ -52,11 +63,11 @@ class LocalBench:
         """Call this while a process is at work; what it raises ends the wait."""
         self._waiting = waiting
 
-    def open(self, role: Side, subject: str, plan: Plan) -> LocalBenchProcess:
-        """A process in which the subject is built and waits; raises `BenchTrouble`."""
-        child = self._start(Errand("time", plan, subject, role), f"the {role}'s process")
-        message = child.answer(self._build_limit_s, "building")
-        return LocalBenchProcess(child, self._stall_s, str(message.get("clock")), int(message.get("step_flops", 0)))
+    def open(self, role: Side, subject: str, plan: Plan, pair: int) -> LocalBenchProcess:
+        """A process that has begun to build the subject, and then waits; raises `BenchTrouble`."""
+        processor = self._processors[pair % len(self._processors)] if self._processors else None
+        child = self._start(Errand("time", plan, subject, role, processor), f"the {role}'s process")
+        return LocalBenchProcess(child, self._build_limit_s, self._stall_s)
 
     def trace_memory(self, role: Side, subject: str, plan: Plan) -> MemoryTrace:
         """Every allocation of the subject in a process of its own; raises `BenchTrouble`."""
@@ -77,10 +88,15 @@ class LocalBench:
 class LocalBenchProcess:
     """One subject in its process, idle unless it is asked for something."""
 
-    def __init__(self, child: _Child, stall_s: float, clock: str, step_flops: int) -> None:
-        self._child, self._stall_s = child, stall_s
-        self.pid, self.clock, self.step_flops = child.pid, clock, step_flops
+    def __init__(self, child: _Child, build_limit_s: float, stall_s: float) -> None:
+        self._child, self._build_limit_s, self._stall_s = child, build_limit_s, stall_s
+        self.pid, self.clock, self.step_flops = child.pid, "", 0
         self._step_ms = 0.0
+
+    def built(self) -> None:
+        """Wait until the subject is built."""
+        message = self._child.answer(self._build_limit_s, "building")
+        self.clock, self.step_flops = str(message.get("clock")), int(message.get("step_flops", 0))
 
     def warm_up(self, seconds: float) -> float:
         """Step for so long, at least 3 steps; the median step time in milliseconds."""
@@ -92,10 +108,10 @@ class LocalBenchProcess:
             raise BenchTrouble("exception", f"{self._child.who} gave {self._step_ms} ms as its step time")
         return self._step_ms
 
-    def time_steps(self, steps: int) -> TimedSteps:
-        """So many steps, timed one by one."""
-        self._child.ask(do="time_steps", steps=steps)
-        expected_s = steps * self._step_ms / 1e3
+    def time_steps(self, steps: int, settle: int = 0) -> TimedSteps:
+        """So many steps, timed one by one, after some that are not."""
+        self._child.ask(do="time_steps", steps=steps, settle=settle)
+        expected_s = (settle + steps) * self._step_ms / 1e3
         message = self._child.answer(self._stall_s + STALL_FACTOR * expected_s, f"timing {steps} steps")
         return _read(lambda found: times_of(found, steps), message)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import faulthandler
+import gc
 import json
 import logging
 import os
@@ -42,7 +43,7 @@ class TimedSubject(Protocol):
 
     def warm_up(self, seconds: float) -> float: ...
 
-    def time_steps(self, steps: int) -> TimedSteps: ...
+    def time_steps(self, steps: int, settle: int = 0) -> TimedSteps: ...
 
     def close(self) -> None: ...
 
@@ -65,6 +66,8 @@ class Errand:
     plan: Plan
     subject: str = ""
     role: Side = "reference"
+    processor: int | None = None
+    """Where the thread that steps stays from the moment its subject is built; `None`: wherever it is put."""
 
 
 def run_bench(pipe: Connection, parts: BenchParts, errand: Errand, threads: int) -> None:
@@ -95,6 +98,9 @@ def _do(parts: BenchParts, errand: Errand, requests: queue.SimpleQueue[dict[str,
         tell(kind="result", **trace_document(trace))
     else:
         with contextlib.closing(parts.open_timed(errand.subject, errand.plan)) as timed:
+            if errand.processor is not None:
+                # This thread only. Those that the subject has started may go where they like.
+                os.sched_setaffinity(threading.get_native_id(), {errand.processor})
             tell(kind="result", clock=timed.clock, step_flops=timed.step_flops)
             _serve(timed, requests, tell)
 
@@ -102,9 +108,13 @@ def _do(parts: BenchParts, errand: Errand, requests: queue.SimpleQueue[dict[str,
 def _serve(timed: TimedSubject, requests: queue.SimpleQueue[dict[str, Any]], tell: Teller) -> None:
     while (request := requests.get())["do"] != "close":
         if request["do"] == "warm_up":
-            tell(kind="result", median_step_ms=timed.warm_up(request["seconds"]))
+            median_step_ms = timed.warm_up(request["seconds"])
+            # What lives now lives on: collections between turns need not look through it again.
+            gc.collect()
+            gc.freeze()
+            tell(kind="result", median_step_ms=median_step_ms)
         else:
-            times = timed.time_steps(request["steps"])
+            times = timed.time_steps(request["steps"], request["settle"])
             document = dataclasses.asdict(times) | {"step_ms": times.step_ms.tolist()}
             tell(kind="result", **document)
 

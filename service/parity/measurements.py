@@ -14,10 +14,11 @@ from typing import Literal
 Role = Literal["reference", "candidate"]
 """Whose place a process takes in a block; in an A/A session the candidate's place is taken by the reference again."""
 
-SessionKind = Literal["a_a", "sampler", "comparison", "extension", "confirmation"]
+SessionKind = Literal["a_a", "sampler", "comparison", "extension", "confirmation", "utilization"]
 """`a_a`: reference against itself, watched. `sampler`: reference against itself, the candidate's place watched by the
 sampler and the reference's not. `comparison`, `extension`: reference against candidate, the latter where the former did
-not decide. `confirmation`: once more in fresh processes, where the comparison failed."""
+not decide. `confirmation`: once more in fresh processes, where the comparison failed. `utilization`: reference against
+candidate in uninterrupted slices, where those of the comparison were taken in turns."""
 
 SampleStatus = Literal["ok", "not_supported", "no_permission", "lost", "stale", "timeout"]
 
@@ -86,9 +87,11 @@ class SamplerReport:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One subject's uninterrupted timed stretch: `steps` steps, timed one by one, of which the median stays.
+    """One subject's steps of a block's position, timed one by one, of which the median stays.
 
-    `steps_busy_s` is the sum of the step times. `block` counts within its session; `position` is 0 to 3 in the block.
+    They are taken in one stretch, or in `turns` short ones between which the block's other slices have theirs; from
+    `started_s` to `ended_s` is then the time of all four. `steps_busy_s` is the sum of the step times. `block` counts
+    within its session; `position` is 0 to 3 in the block.
     """
 
     session: SessionKind
@@ -112,6 +115,19 @@ class Slice:
     activity: Mapping[str, float] = field(default_factory=dict)
     """Means within the slice of the other polled fields, by field; one that was not sampled is absent."""
     thread_cpu_s: float | None = None
+    turns: int = 1
+    own_s: float | None = None
+    """Seconds of the host in its own turns; `None` where it is all of the time from start to end."""
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds of the host in which it alone was timed."""
+        return self.ended_s - self.started_s if self.own_s is None else self.own_s
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether what was seen of the device between its ends is of both roles."""
+        return self.turns > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,8 @@ def check_step_time(record: RunRecord, policy: Policy) -> CheckResult:
         return CheckResult(STEP_TIME, trouble[0], trouble[1])
     if evidence.sampler is not None and evidence.sampler.lost_reason:
         return CheckResult(STEP_TIME, "inconclusive", f"the device was lost: {evidence.sampler.lost_reason}")
-    readings = {kind: read(evidence, record.plan, (kind,), limits) for kind in opening_sessions(evidence)}
+    timed = [kind for kind in opening_sessions(evidence) if kind != "utilization"]
+    readings: dict[SessionKind, Reading] = {kind: read(evidence, record.plan, (kind,), limits) for kind in timed}
     readings["comparison"] = read_comparison(evidence, record.plan, limits)
     if begun(evidence, "confirmation"):
         readings["confirmation"] = read(evidence, record.plan, ("confirmation",), limits)
@@ -234,7 +235,7 @@ def _step_time(reading: Reading, role: Role) -> dict[str, float] | None:
         "smallest_slice": medians[0],
         "largest_slice": medians[-1],
         "mean": 1e3 * sum(piece.steps_busy_s for piece in pieces) / steps,
-        "wall": 1e3 * sum(piece.ended_s - piece.started_s for piece in pieces) / steps,
+        "wall": 1e3 * sum(piece.wall_s for piece in pieces) / steps,
         "steps": steps,
     }
 

@@ -1,7 +1,8 @@
 """What the slices of the performance phase say: blocks, which of them count, their ratio, and which session comes next.
 
 A (reference) and B (candidate) are timed in blocks of four slices, ABBA or BAAB, so that a drift of the machine that is
-linear within a block cancels. Formulas and operating figures: docs/measuring.md.
+linear within a block cancels. On a GPU the slices of a block are taken in short turns, so that what lasts longer than a
+turn cancels too. Formulas and operating figures: docs/measuring.md.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from service.parity.statistics import RESAMPLES, LogRatio, log_ratio
 ROLES: tuple[Role, Role] = ("reference", "candidate")
 SELF_SESSIONS: tuple[SessionKind, ...] = ("a_a", "sampler")
 """Sessions in which the reference stands in both places."""
+UNINTERRUPTED: tuple[SessionKind, ...] = ("sampler", "utilization")
+"""Sessions about what the sampler sees or does: its periods are longer than a turn."""
+GPU_CLOCK = "cuda events"
+UTILIZATION_BLOCKS = 4
 
 ORDERS = (
     ("reference", "candidate", "candidate", "reference"),
@@ -97,8 +102,13 @@ class Reading:
 
 
 def blocks_of_session(kind: SessionKind, plan: Plan) -> int:
-    """How many blocks a session has: the plan's, in every one. An extension doubles the comparison."""
-    return plan.performance.blocks
+    """How many blocks a session has: where times are compared, the plan's. An extension doubles the comparison."""
+    return UTILIZATION_BLOCKS if kind == "utilization" else plan.performance.blocks
+
+
+def pairs_of_session(kind: SessionKind, plan: Plan) -> int:
+    """Over how many pairs of fresh processes its blocks are spread. How busy the GPU is does not differ by process."""
+    return 1 if kind == "utilization" else min(plan.performance.process_pairs, blocks_of_session(kind, plan))
 
 
 def next_session(
@@ -131,9 +141,14 @@ def next_session(
 
 
 def opening_sessions(evidence: PerformanceEvidence) -> tuple[SessionKind, ...]:
-    """The sessions that every performance phase has. Without a sampler there is no effect of one to measure."""
+    """The sessions that every performance phase has. Without a sampler there is no effect of one to measure, nor
+    anything to be seen of a GPU; where there is, and the comparison's slices were taken in turns, it is seen apart."""
     absent = evidence.sampler is not None and evidence.sampler.source == "absent"
-    return ("a_a", "comparison") if absent else ("a_a", "sampler", "comparison")
+    if absent:
+        return ("a_a", "comparison")
+    in_turns = any(piece.interrupted for piece in evidence.slices if piece.session == "comparison")
+    apart: tuple[SessionKind, ...] = ("utilization",) if in_turns else ()
+    return ("a_a", "sampler", "comparison", *apart)
 
 
 def begun(evidence: PerformanceEvidence, kind: SessionKind) -> bool:
@@ -230,15 +245,19 @@ def _fault(kind: SessionKind, slices: Sequence[Slice], planned: int | None, plan
             owner: Role = "reference" if kind in SELF_SESSIONS else role
             given = f"{piece.steps} steps with a median of {piece.median_step_ms} ms in {piece.steps_busy_s} s"
             return Fault(owner, f"the {owner} gave no step time in block {piece.block} of {words}: {given}")
-    pairs, wanted_pairs = len({piece.pair for piece in slices}), min(plan.performance.process_pairs, planned)
+    pairs, wanted_pairs = len({piece.pair for piece in slices}), pairs_of_session(kind, plan)
     if kind not in SELF_SESSIONS and pairs < wanted_pairs:
         return Fault(None, f"the blocks of {words} came from {pairs} of {wanted_pairs} pairs of fresh processes")
     return None
 
 
 def _timed(piece: Slice) -> bool:
-    figures = (piece.median_step_ms, piece.mean_step_ms, piece.steps_busy_s, piece.ended_s - piece.started_s)
-    return piece.steps > 0 and all(math.isfinite(value) and value > 0 for value in figures)
+    figures = (piece.median_step_ms, piece.mean_step_ms, piece.steps_busy_s, piece.wall_s)
+    return (
+        min(piece.steps, piece.turns) > 0
+        and piece.ended_s > piece.started_s
+        and all(math.isfinite(value) and value > 0 for value in figures)
+    )
 
 
 def _judged_blocks(kind: SessionKind, slices: Iterable[Slice], limits: TimingLimits) -> list[Block]:
@@ -296,6 +315,7 @@ def session_words(kind: SessionKind) -> str:
         "comparison": "the comparison",
         "extension": "the extension of the comparison",
         "confirmation": "the confirmation",
+        "utilization": "the session of utilization",
     }
     return words[kind]
 

@@ -18,7 +18,7 @@ from service.parity.performance import first_trouble, timing_limits
 from service.parity.policy import Policy
 from service.parity.record import RunRecord
 from service.parity.statistics import mean_interval
-from service.parity.timing import ROLES, Block, edge_difference, read_comparison
+from service.parity.timing import ROLES, Block, edge_difference, opening_sessions, read, read_comparison, session_words
 from service.parity.verdict import CheckResult
 
 FLOOR = "utilization.floor"
@@ -59,6 +59,7 @@ def check_not_reduced(record: RunRecord, policy: Policy) -> CheckResult:
 
 
 Judge = Callable[[str, Residency, Sequence[Block], Policy], CheckResult]
+"""The blocks are the comparison's, which tell how long a step is busy."""
 
 
 def _check(name: str, record: RunRecord, policy: Policy, limit: float, judge: Judge) -> CheckResult:
@@ -68,15 +69,19 @@ def _check(name: str, record: RunRecord, policy: Policy, limit: float, judge: Ju
     trouble = first_trouble(record, evidence.troubles)
     if trouble is not None:
         return CheckResult(name, trouble[0], trouble[1])
-    reading = read_comparison(evidence, record.plan, timing_limits(policy))
+    limits = timing_limits(policy)
+    compared = read_comparison(evidence, record.plan, limits)
+    apart = "utilization" in opening_sessions(evidence)
+    reading = read(evidence, record.plan, ("utilization",), limits) if apart else compared
     blocks = reading.valid
     shown = _figures(evidence, blocks)
 
     def result(outcome: Any, message: str, value: float | None = None) -> CheckResult:
         return CheckResult(name, outcome, message, value=value, limit=limit, unit=UNIT, evidence=shown)
 
-    if reading.fault is not None:
-        return result("fail" if reading.fault.role == "candidate" else "inconclusive", reading.fault.message)
+    for fault in (compared.fault, reading.fault):
+        if fault is not None:
+            return result("fail" if fault.role == "candidate" else "inconclusive", fault.message)
     if evidence.sampler is not None and evidence.sampler.lost_reason:
         return result("inconclusive", f"the device was lost: {evidence.sampler.lost_reason}")
     unfilled = _unfilled(evidence, policy)
@@ -86,11 +91,11 @@ def _check(name: str, record: RunRecord, policy: Policy, limit: float, judge: Ju
     if all(piece.kernel_resident_pct is None for piece in evidence.slices):
         return CheckResult(name, "not_measured", _absent_reason(evidence), evidence=shown)
     if not blocks:
-        return result("inconclusive", "no block of the comparison is valid")
+        return result("inconclusive", f"no block of {session_words(reading.sessions[0])} is valid")
     gap = _gap(evidence, blocks)
     if gap:
         return result("inconclusive", gap)
-    judged = judge(name, _residency(blocks, policy.timing_alpha), blocks, policy)
+    judged = judge(name, _residency(blocks, policy.timing_alpha), compared.valid, policy)
     return dataclasses.replace(judged, limit=limit, unit=UNIT, evidence=shown)
 
 
@@ -127,7 +132,7 @@ def _judge_not_reduced(name: str, found: Residency, blocks: Sequence[Block], pol
     allowed = policy.utilization_drop_points
     if found.drop <= allowed + ROUNDING:
         return CheckResult(name, "pass", f"{both}: not more than {allowed:g} points lower", value=value)
-    faster = _log_busy_ratio(blocks, policy.timing_alpha)
+    faster = _log_busy_ratio(blocks, policy.timing_alpha) if blocks else None
     if faster is not None and faster[2] < 0:
         saved = -math.expm1(faster[0])
         message = f"{both}: {found.drop:.1f} points lower, because a step is done in {saved:.1%} fewer busy seconds"
@@ -185,7 +190,7 @@ def _resident(piece: Slice) -> float | None:
 
 def _mean_of(pieces: Sequence[Slice], value_of: Callable[[Slice], float | None]) -> float | None:
     """Mean over time: a longer slice weighs more."""
-    known = [(v, piece.ended_s - piece.started_s) for piece in pieces if (v := value_of(piece)) is not None]
+    known = [(v, piece.wall_s) for piece in pieces if (v := value_of(piece)) is not None]
     return sum(value * wall for value, wall in known) / sum(wall for _, wall in known) if known else None
 
 

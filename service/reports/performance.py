@@ -108,6 +108,7 @@ def _slices(found: PerformanceEvidence, broken: set[tuple[str, int]]) -> list[di
             "role": piece.role,
             "begin_s": _rounded(piece.started_s - begin),
             "end_s": _rounded(piece.ended_s - begin),
+            "turns": piece.turns,
             "steps": piece.steps,
             "median_step_ms": piece.median_step_ms,
             "kernel_resident_pct": piece.kernel_resident_pct,

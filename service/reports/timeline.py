@@ -1,6 +1,7 @@
 """Slices and samples along the clock: a lane a side for each session, and a strip a field for the whole phase.
 
-Slices are shaded by subject. A rejected block is hatched and numbered; so is a time in which nothing was seen, and no
+Slices are shaded by subject; those that were taken in turns share their block's time, and each is drawn as a quarter of
+it. A rejected block is hatched and numbered; so is a time in which nothing was seen, and no
 line is drawn across it.
 """
 
@@ -32,6 +33,7 @@ SESSION_WORDS = {
     "comparison": "comparison",
     "extension": "extension",
     "confirmation": "confirmation",
+    "utilization": "uninterrupted",
 }
 FIELDS = {
     "kernel_resident_pct": ("Kernel-resident time", "%"),
@@ -67,6 +69,9 @@ def slice_lanes(slices: Sequence[Document]) -> Markup:
     for piece in slices:
         begin, end = number_of(piece["begin_s"]), number_of(piece["end_s"])
         if begin is not None and end is not None and math.isfinite(begin) and math.isfinite(end):
+            if piece["turns"] > 1:
+                quarter = (end - begin) / 4
+                begin, end = begin + piece["position"] * quarter, begin + (piece["position"] + 1) * quarter
             sessions.setdefault(piece["session"], []).append((begin, end, piece))
     if not sessions:
         return Markup("")
@@ -136,6 +141,7 @@ def _slice(piece: Document, left: float, right: float, top: float) -> Markup:
     median = number_of(piece["median_step_ms"])
     told = f"block {piece['block'] + 1}, {piece['role']}, pair {piece['pair'] + 1}: {whole(piece['steps'])} steps"
     told += "" if median is None else f" of {figure(median, 4)} ms"
+    told += f" in {piece['turns']} turns" if piece["turns"] > 1 else ""
     told += ", rejected" if piece["rejected"] else ""
     return element(
         "rect",
@@ -188,9 +194,11 @@ def _points(
 
 
 def _shading(slices: Sequence[Document], role: str, x: Scale, height: float) -> str:
-    """One path over all slices of a role."""
+    """One path over all slices of a role that were its own from begin to end."""
     parts = []
     for piece in slices:
+        if piece["turns"] > 1:
+            continue
         begin, end = number_of(piece["begin_s"]), number_of(piece["end_s"])
         if piece["role"] != role or begin is None or end is None or not math.isfinite(begin + end):
             continue

@@ -166,10 +166,10 @@ def tap_diff(columns: RowMapping) -> TapDiff:
     )
 
 
-_COUNTS_OF_A_SLICE = ("block", "position", "pair", "steps")
+_COUNTS_OF_A_SLICE = ("block", "position", "pair", "steps", "turns")
 _PLAIN_OF_A_SLICE = (
     "session", "role", "median_step_ms", "mean_step_ms", "steps_busy_s", "started_s", "ended_s", "sm_clock_mhz",
-    "kernel_resident_pct", "thread_cpu_s",
+    "kernel_resident_pct", "thread_cpu_s", "own_s",
 )  # fmt: skip
 
 

@@ -144,6 +144,8 @@ class TimedSlice(Base):
     sm_clock_mhz: Mapped[float | None]
     kernel_resident_pct: Mapped[float | None]
     thread_cpu_s: Mapped[float | None]
+    turns: Mapped[int] = mapped_column(Integer, server_default="1")
+    own_s: Mapped[float | None]
     activity: Mapped[str] = mapped_column(Text)
     before: Mapped[str | None] = mapped_column(Text)
     after: Mapped[str | None] = mapped_column(Text)

@@ -95,11 +95,13 @@ class StepTimer:
             times += list(self._stopwatch.measure(steps, self._step).step_ms)
         return float(statistics.median(times[len(times) // 2 :]))
 
-    def time_steps(self, steps: int) -> TimedSteps:
-        """So many steps with Python's cycle collector off."""
+    def time_steps(self, steps: int, settle: int = 0) -> TimedSteps:
+        """So many steps with Python's cycle collector off, after some that are not timed."""
         gc.collect()
         gc.disable()
         try:
+            for _ in range(settle):
+                self._step()
             return self._stopwatch.measure(steps, self._step)
         finally:
             gc.enable()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.engine.performance import PerformancePhase, largest_grid, steps_of_slice
+from service.engine.performance import PerformancePhase, Turns, largest_grid, steps_of_slice, turns_of_slice
 from service.parity.errors import BenchTrouble, RunCancelled, RunFailed
 from service.parity.measurements import EdgeReading, PerformanceEvidence, SamplerReport, TelemetrySample
 from service.parity.plan import ModelSpec, PerformanceSpec, Plan, TrainingSpec
@@ -48,16 +48,21 @@ class MadeProcess:
     role: Any
     subject: str
     pid: int
-    clock: str = "perf_counter"
+    clock: str
     step_flops: int = 11
     closed: bool = False
+
+    def built(self) -> None:
+        if self.subject == self.bench.breaks_while_built:
+            raise BenchTrouble("died", "planted")
 
     def warm_up(self, seconds: float) -> float:
         return self.bench.step_ms[self.subject]
 
-    def time_steps(self, steps: int) -> TimedSteps:
+    def time_steps(self, steps: int, settle: int = 0) -> TimedSteps:
         bench = self.bench
         assert not self.closed
+        bench.time.seconds += settle * bench.step_ms[self.subject] / 1e3
         bench.timed.append((self.role, self.subject, self.pid, steps, bench.sampler.paused))
         bench.waiting()
         if bench.breaks_at == len(bench.timed):
@@ -77,8 +82,10 @@ class MadeBench:
     time: Time
     sampler: MadeSampler
     step_ms: dict[str, float]
+    clock: str = "perf_counter"
     breaks_at: int = 0
     refuses: str = ""
+    breaks_while_built: str = ""
     processes: list[MadeProcess] = field(default_factory=list)
     timed: list[tuple[Any, str, int, int, bool]] = field(default_factory=list)
     waiting: Any = None
@@ -92,11 +99,11 @@ class MadeBench:
             raise BenchTrouble("died", "planted")
         return self.figures
 
-    def open(self, role: Any, subject: str, plan: Plan) -> MadeProcess:
+    def open(self, role: Any, subject: str, plan: Plan, pair: int) -> MadeProcess:
         assert sum(not process.closed for process in self.processes) <= 1
         if subject == self.refuses:
             raise BenchTrouble("exception", "cannot be built")
-        self.processes.append(MadeProcess(self, role, subject, 1000 + len(self.processes)))
+        self.processes.append(MadeProcess(self, role, subject, 1000 + len(self.processes), self.clock))
         return self.processes[-1]
 
     def trace_memory(self, role: Any, subject: str, plan: Plan) -> Any:
@@ -154,9 +161,9 @@ class Run:
         self.bench = MadeBench(self.time, self.sampler, {"old": step_ms, "new": step_ms * ratio}, **bench)
         self.plan = plan
 
-    def phase(self) -> PerformancePhase:
+    def phase(self, known: PerformanceEvidence | None = None) -> PerformancePhase:
         clock: Any = self.time
-        return PerformancePhase(self.plan, DEFAULT_LIMITS, self.bench, self.sampler, self.watcher, clock)
+        return PerformancePhase(self.plan, DEFAULT_LIMITS, self.bench, self.sampler, self.watcher, clock, known)
 
     def run(self) -> PerformanceEvidence:
         self.done = self.phase()
@@ -224,12 +231,78 @@ def test_both_roles_take_the_same_number_of_steps_by_the_faster_one(lab: Any) ->
 
 
 @pytest.mark.parametrize(
+    ("steps", "step_ms", "turns"),
+    [
+        (200, 5.0, Turns(40, 5, 2)),
+        (40, 5.0, Turns(8, 5, 2)),
+        (41, 5.0, Turns(9, 5, 2)),
+        (3334, 0.3, Turns(40, 84, 2)),
+        (30, 25.0, Turns(6, 5, 2)),
+        (10, 100.0, Turns(2, 5, 1)),
+        (5, 1000.0, Turns(1, 5, 1)),
+    ],
+)
+def test_turns_of_a_slice(steps: int, step_ms: float, turns: Turns) -> None:
+    assert turns_of_slice(steps, step_ms) == turns
+
+
+@pytest.fixture
+def on_gpu(lab: Any) -> Run:
+    """A candidate that is a tenth slower, on a device that is timed as a GPU is."""
+    return Run(lab, ratio=1.1, step_ms=4.0, clock="cuda events")
+
+
+def test_on_a_gpu_the_slices_of_a_block_take_turns(on_gpu: Run) -> None:
+    evidence = on_gpu.run()
+    assert list(evidence.planned_blocks) == ["a_a", "sampler", "comparison", "utilization", "confirmation"]
+    for piece in evidence.slices:
+        whole = piece.session in ("sampler", "utilization")
+        assert piece.interrupted != whole
+        assert (piece.turns, piece.own_s is None) == ((1, True) if whole else (5, False))
+        assert piece.steps_busy_s == pytest.approx(piece.steps * piece.mean_step_ms / 1e3)
+        assert piece.steps == (300 if piece.session == "utilization" else 35 if not whole else 30)
+        assert piece.wall_s == pytest.approx(piece.steps_busy_s)
+        assert piece.before is not None
+        assert piece.after is not None
+        assert piece.before.at_s <= piece.started_s < piece.ended_s <= piece.after.at_s
+    block = [piece for piece in evidence.slices if (piece.session, piece.block) == ("comparison", 2)]
+    assert all((piece.before, piece.after) == (block[0].before, block[0].after) for piece in block)
+    assert max(piece.started_s for piece in block) < min(piece.ended_s for piece in block)
+
+
+def test_turns_change_places_in_both_halves_of_a_block(on_gpu: Run) -> None:
+    evidence = on_gpu.run()
+    first = next(piece for piece in evidence.slices if piece.session == "a_a").role
+    a, b = (first, "candidate" if first == "reference" else "reference")
+    turns = [role for role, _, _, _, _ in on_gpu.bench.timed[: 5 * 4]]
+    straight, changed = [a, b, b, a], [b, a, a, b]
+    assert turns == [*straight, *changed, *changed, *straight, *changed]
+
+
+def test_a_step_as_long_as_a_slice_needs_no_session_of_utilization(lab: Any) -> None:
+    evidence = Run(lab, step_ms=400.0, clock="cuda events").run()
+    assert list(evidence.planned_blocks) == ["a_a", "sampler", "comparison"]
+    assert not any(piece.interrupted for piece in evidence.slices)
+
+
+@pytest.mark.parametrize(
     ("seconds", "step_ms", "steps"),
     [(1.0, 100.0, 10), (1.0, 1000.0, 5), (1.0, 29.9, 34), (0.01, 29.9, 30), (0.01, 30.0, 5), (1.0, 0.3, 3334),
      (60.0, 0.001, 50_000)],
 )  # fmt: skip
 def test_steps_of_a_slice(seconds: float, step_ms: float, steps: int) -> None:
     assert steps_of_slice(seconds, step_ms) == steps
+
+
+def test_a_phase_goes_on_from_what_is_known(lab: Any) -> None:
+    whole = Run(lab).run()
+    kept = tuple(piece for piece in whole.slices if piece.session == "a_a")
+    known = replace(whole, slices=kept, planned_blocks={"a_a": 8}, sampler=None, telemetry=())
+    run = Run(lab)
+    evidence = run.phase(known).run()
+    assert list(evidence.planned_blocks) == ["a_a", "sampler", "comparison"]
+    assert evidence.slices[: len(kept)] == kept
+    assert len(run.bench.timed) == len(evidence.slices) - len(kept)
 
 
 def test_the_order_is_the_seeds(lab: Any) -> None:
@@ -270,8 +343,9 @@ def test_trouble_ends_the_phase_and_keeps_what_was_recorded(
     assert run.sampler.stops == 1
 
 
-def test_a_candidate_that_cannot_be_built_is_its_own_trouble(lab: Any) -> None:
-    run = Run(lab, refuses="new")
+@pytest.mark.parametrize("bench", [{"refuses": "new"}, {"breaks_while_built": "new"}])
+def test_a_candidate_that_cannot_be_built_is_its_own_trouble(lab: Any, bench: dict[str, str]) -> None:
+    run = Run(lab, **bench)
     evidence = run.run()
     (trouble,) = evidence.troubles
     assert (trouble.role, trouble.where) == ("candidate", "comparison pair 0, building")

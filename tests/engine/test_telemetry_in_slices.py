@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,6 +32,12 @@ def test_the_time_since_the_last_value_is_the_period() -> None:
     # The second value's period began at 9.95; a reading after a long gap is of at most two of the driver's periods.
     assert seen_within(piece(), [sample(9.95, 1.0), sample(10.25, 2.0)]).kernel_resident_pct is None
     assert seen_within(piece(), [sample(9.0, 1.0), sample(10.45, 2.0)]).kernel_resident_pct == 2.0
+
+
+def test_of_a_slice_in_turns_nothing_is_known_but_the_clock() -> None:
+    samples = [sample(10.3, 1500.0, "sm_clock_mhz"), sample(10.5, 80.0), sample(10.6, 300.0, "power_w")]
+    found = seen_within(replace(piece(), turns=4), samples)
+    assert (found.sm_clock_mhz, found.kernel_resident_pct, found.activity) == (1500.0, None, {})
 
 
 def test_means_medians_and_what_was_not_sampled() -> None:

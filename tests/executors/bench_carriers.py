@@ -35,7 +35,7 @@ class Timed:
     def warm_up(self, seconds: float) -> float:
         return 2.0
 
-    def time_steps(self, steps: int) -> TimedSteps:
+    def time_steps(self, steps: int, settle: int = 0) -> TimedSteps:
         now = time.monotonic()
         times = np.full(steps, 2.0)
         if self.subject == "raises":
@@ -95,7 +95,9 @@ def open_two_and_say_their_pids(parts: Any, pid_file: str) -> None:
     from service.executors.bench import LocalBench
 
     bench = LocalBench(parts)
-    pair = [bench.open("reference", "fine", Plan()), bench.open("candidate", "fine", Plan())]
+    pair = [bench.open("reference", "fine", Plan(), 0), bench.open("candidate", "fine", Plan(), 0)]
+    for process in pair:
+        process.built()
     with open(pid_file, "w") as pipe:
         pipe.write(" ".join(str(process.pid) for process in pair))
     signal.pause()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import multiprocessing
 import os
@@ -51,7 +52,8 @@ def ended(pid: int) -> bool:
 
 
 def test_a_process_is_built_warmed_up_timed_and_gone(bench: LocalBench) -> None:
-    process = bench.open("candidate", "fine", PLAN)
+    process = bench.open("candidate", "fine", PLAN, 0)
+    process.built()
     assert (process.clock, process.step_flops) == ("perf_counter", 7)
     assert os.getsid(process.pid) == process.pid != os.getpid()
     assert process.warm_up(0.1) == 2.0
@@ -62,6 +64,24 @@ def test_a_process_is_built_warmed_up_timed_and_gone(bench: LocalBench) -> None:
     process.close()
     assert ended(process.pid)
     process.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system ties no thread to a processor")
+def test_both_of_a_pair_step_on_one_processor_where_some_are_given(parts: BenchParts) -> None:
+    allowed = os.sched_getaffinity(0)
+    given = sorted(allowed)[:2]
+    with contextlib.ExitStack() as closing:
+
+        def where(bench: LocalBench, pair: int) -> set[int]:
+            process = bench.open("candidate", "fine", PLAN, pair)
+            closing.callback(process.close)
+            process.built()
+            process.warm_up(0.1)
+            return os.sched_getaffinity(process.pid)
+
+        tied = LocalBench(parts, given)
+        assert [where(tied, pair) for pair in (0, 0, 1, 2)] == [{given[pair % len(given)]} for pair in (0, 0, 1, 2)]
+        assert where(LocalBench(parts), 0) == allowed
 
 
 @pytest.mark.parametrize(
@@ -80,7 +100,8 @@ def test_a_process_is_built_warmed_up_timed_and_gone(bench: LocalBench) -> None:
 def test_each_trouble_has_its_reason_and_ends_the_process(
     bench: LocalBench, subject: str, reason: str, words: str
 ) -> None:
-    process = bench.open("candidate", subject, PLAN)
+    process = bench.open("candidate", subject, PLAN, 0)
+    process.built()
     process.warm_up(0.1)
     with pytest.raises(BenchTrouble, match=words) as caught:
         process.time_steps(5)
@@ -91,12 +112,13 @@ def test_each_trouble_has_its_reason_and_ends_the_process(
 
 def test_a_subject_that_cannot_be_built(bench: LocalBench) -> None:
     with pytest.raises(BenchTrouble, match="the reference's process, building, raised ValueError: planted"):
-        bench.open("reference", "cannot be built", PLAN)
+        bench.open("reference", "cannot be built", PLAN, 0).built()
 
 
 def test_a_hanging_process_is_ended_at_its_deadline(parts: BenchParts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_module, "WATCH_EVERY_S", 0.01)
-    process = LocalBench(parts, stall_s=0.05).open("candidate", "hangs", PLAN)
+    process = LocalBench(parts, stall_s=0.05).open("candidate", "hangs", PLAN, 0)
+    process.built()
     process.warm_up(1.0)
     with pytest.raises(BenchTrouble, match="no sign of life") as caught:
         process.time_steps(3)
@@ -116,9 +138,10 @@ def test_a_wish_to_stop_is_heard_while_a_process_works(bench: LocalBench, subjec
     def work() -> None:
         if subject == "hangs at once":
             bench.watch(stop)
-            bench.open("candidate", subject, PLAN)
+            bench.open("candidate", subject, PLAN, 0).built()
         else:
-            process = bench.open("candidate", subject, PLAN)
+            process = bench.open("candidate", subject, PLAN, 0)
+            process.built()
             process.warm_up(0.1)
             bench.watch(stop)
             process.time_steps(3)
@@ -131,13 +154,15 @@ def test_a_wish_to_stop_is_heard_while_a_process_works(bench: LocalBench, subjec
 
 def test_a_subject_that_will_not_close_is_ended(bench: LocalBench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_module, "CLOSE_LIMIT_S", 0.1)
-    process = bench.open("candidate", "will not close", PLAN)
+    process = bench.open("candidate", "will not close", PLAN, 0)
+    process.built()
     process.close()
     assert ended(process.pid)
 
 
 def test_what_a_subject_has_started_ends_with_it(bench: LocalBench) -> None:
-    process = bench.open("candidate", "has a child", PLAN)
+    process = bench.open("candidate", "has a child", PLAN, 0)
+    process.built()
     process.close()
     assert ended(process.step_flops)
 

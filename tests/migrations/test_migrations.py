@@ -33,7 +33,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9999"
-down_revision = "0002"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -209,7 +209,7 @@ class TestLaterRevisions:
         migrate(url)
         monkeypatch.setattr("service.store.migrate.MIGRATIONS", next_scripts)
         monkeypatch.setattr("service.store.migrate.head_revision", lambda: head_revision(next_scripts))
-        with pytest.raises(SchemaMismatch, match="is at revision 0002 and this Lockstep needs 9999; run `lockstep mig"):
+        with pytest.raises(SchemaMismatch, match="is at revision 0003 and this Lockstep needs 9999; run `lockstep mig"):
             check_ready(url)
 
 
@@ -239,6 +239,22 @@ class TestDatabasesOfEarlierVersions:
             assert record.synchronized.diffs == tuple(diffs)
             assert record.performance is None
             assert judge(record, run.policy).outcome in ("PASS", "INCONCLUSIVE")
+
+    def test_slices_of_revision_0002_were_taken_in_one_stretch(self, url: str) -> None:
+        with closing(sqlite.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.executescript((ASSETS / "0002.sql").read_text())
+        assert current_revision(url) == "0002"
+        assert migrate(url) == head_revision()
+        with closing(SqlRunStore(make_engine(url))) as store:
+            (run,) = store.runs(RunFilter())
+            record = store.record(run.id)
+            assert record is not None
+            assert record.performance is not None
+            assert record.memory is not None
+            assert len(record.performance.slices) > 90
+            assert {(piece.turns, piece.own_s) for piece in record.performance.slices} == {(1, None)}
+            judged = {check.name: check.outcome for check in judge(record, run.policy).checks}
+            assert {check.name: check.outcome for check in store.checks(run.id)} == judged
 
 
 class TestForeignDatabases:

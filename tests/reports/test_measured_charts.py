@@ -27,7 +27,7 @@ def texts(made: Markup) -> list[str]:
 
 
 def piece(block: int, position: int, role: str, begin: Any, end: Any, **fields: Any) -> dict[str, Any]:
-    known = {"session": "comparison", "pair": 0, "steps": 30, "median_step_ms": 1.5, "rejected": False}
+    known = {"session": "comparison", "pair": 0, "steps": 30, "median_step_ms": 1.5, "rejected": False, "turns": 1}
     return {**known, "block": block, "position": position, "role": role, "begin_s": begin, "end_s": end, **fields}
 
 
@@ -87,6 +87,14 @@ class TestLanes:
         above, below = (next(e for e in made.iter("rect") if e.get("class") == f"{c}-fill") for c in ("ref", "cand"))
         assert float(above.attrib["y"]) < float(below.attrib["y"])
         assert float(above.attrib["x"]) < float(below.attrib["x"])
+
+    def test_slices_in_turns_have_a_quarter_of_their_block_each_and_shade_nothing(self) -> None:
+        rows = [piece(0, p, "reference" if p in (0, 3) else "candidate", 1.0, 5.0, turns=8) for p in range(4)]
+        alone = [piece(0, p, rows[p]["role"], 1.0 + p, 2.0 + p) for p in range(4)]
+        assert str(slice_lanes(rows)).replace(" in 8 turns", "") == str(slice_lanes(alone))
+        strip = Strip(series([1.0, 2.0], [3.0, 4.0], []), 3.0, 4.0)
+        assert "ref-tint" not in telemetry_strips(rows, [strip], 5.0)
+        assert "ref-tint" in telemetry_strips(alone, [strip], 5.0)
 
     def test_a_rejected_block_is_hatched_and_numbered(self) -> None:
         pieces = [piece(n, 0, "reference", float(n), n + 0.9, rejected=n == 3) for n in range(100)]

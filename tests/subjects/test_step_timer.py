@@ -48,6 +48,8 @@ def test_batches_come_in_turn_over_warm_up_and_slices() -> None:
     assert times.step_ms.sum() / 1e3 <= times.ended_s - times.started_s
     assert times.thread_cpu_s is not None
     assert (subject.collecting, gc.isenabled()) == ({False}, True)
+    assert timer.time_steps(2, settle=3).step_ms.shape == (2,)
+    assert subject.batches[8:] == [2, 0, 1, 2, 0]
 
 
 def test_the_collector_is_on_again_after_a_step_that_raised() -> None:
