@@ -32,6 +32,7 @@ import statistics
 import sys
 import tempfile
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -113,9 +114,9 @@ class Rig:
 
     def bare(self) -> float:
         """Seconds of both trainings."""
-        return sum(self.seconds_of(lambda side=side: self._train(side)) for side in SIDES)  # type: ignore[misc]
+        return sum(self.seconds_of(lambda side=side: self.train(side)) for side in SIDES)  # type: ignore[misc]
 
-    def _train(self, side: Side) -> None:
+    def train(self, side: Side) -> None:
         subject = self.subjects[side]
         subject.load_state(self.initial)
         for batch in self.ready:
@@ -150,7 +151,7 @@ class Rig:
         recorder.flush()
         troubles = phase.evidence().troubles
         if troubles:
-            raise SystemExit(f"a side broke: {troubles[0].message}")
+            raise RuntimeError(f"a side broke: {troubles[0].message}")
 
     def band_step(self) -> float:
         """Seconds of one step of a perturbed reference, with all that goes with it."""
@@ -269,9 +270,7 @@ def measure(plan: Plan, store: RunStore, rounds: int, seconds: float, deadline: 
             taken = [(one == rig.bare, one()) for one in passes]
             bare.append(sum(took for is_bare, took in taken if is_bare) / 2)
             harness.append(sum(took for is_bare, took in taken if not is_bare) / 2)
-        parts, beside = rig.parts()
-        sides = {side: rig.seconds_of(lambda side=side: rig._train(side)) for side in SIDES}  # type: ignore[misc]
-        band_ms = 1e3 * rig.band_step()
+        more = details(rig, 1e3 / steps)
     finally:
         rig.close()
     ratios = [h / b for h, b in zip(harness, bare, strict=True)]
@@ -285,11 +284,24 @@ def measure(plan: Plan, store: RunStore, rounds: int, seconds: float, deadline: 
         "ratios": ratios,
         "bare_ms_per_step": per_step * statistics.median(bare),
         "harness_ms_per_step": per_step * statistics.median(harness),
-        "bare_side_ms_per_step": {side: per_step * took for side, took in sides.items()},
-        "watched_ms_per_step": {name: per_step * took for name, took in parts.items()},
-        "beside_ms_per_step": {name: per_step * took for name, took in beside.items()},
-        "band_step_ms": band_ms,
+        **more,
     }
+
+
+def details(rig: Rig, per_step: float) -> Row:
+    """Where the time goes, in milliseconds a step. It is told, not judged: trouble here leaves the ratio as it is."""
+    try:
+        parts, beside = rig.parts()
+        sides = {side: rig.seconds_of(lambda side=side: rig.train(side)) for side in SIDES}  # type: ignore[misc]
+        return {
+            "bare_side_ms_per_step": {side: per_step * took for side, took in sides.items()},
+            "watched_ms_per_step": {name: per_step * took for name, took in parts.items()},
+            "beside_ms_per_step": {name: per_step * took for name, took in beside.items()},
+            "band_step_ms": 1e3 * rig.band_step(),
+        }
+    except Exception as broken:
+        traceback.print_exc()
+        return {"details_error": f"{type(broken).__name__}: {broken}"}
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -305,6 +317,7 @@ def main(words: Sequence[str] | None = None) -> None:
     numbers = {"rounds": arguments.rounds, "seconds": arguments.seconds, "rows_at_most": arguments.rows}
     file = ResultsFile("harness_cost", arguments.device, numbers)
     console = Console(width=150)
+    faults: list[str] = []
 
     def coming() -> Generator[Row, None, None]:
         for length, layers, bottleneck, batch in wanted:
@@ -323,6 +336,10 @@ def main(words: Sequence[str] | None = None) -> None:
                 deadline = time.monotonic() + arguments.limit_seconds
                 try:
                     row = measure(plan, store, arguments.rounds, arguments.seconds, deadline)
+                except Exception as broken:
+                    traceback.print_exc()
+                    faults.append(f"({key}) broke: {type(broken).__name__}: {broken}")
+                    continue
                 finally:
                     store.close()
             yield {"key": key, "batch": plan.training.batch_size, **row}
@@ -335,28 +352,28 @@ def main(words: Sequence[str] | None = None) -> None:
     (file.finish if len(rows) == len(CONFIGURATIONS) else file.write)(result_of(rows, numbers))
     for row in rows:
         print_row(console, row, file.label)
-    missed = [row for row in rows if row["key"] == TARGET_AT and arguments.rows is None and not row["ratio"] <= TARGET]
-    if missed:
-        sys.exit(f"missed: {missed[0]['ratio']:.3f} at ({TARGET_AT}), not {TARGET}")
+        if row["key"] == TARGET_AT and arguments.rows is None and not row["ratio"] <= TARGET:
+            faults.append(f"missed: {row['ratio']:.3f} at ({TARGET_AT}), not {TARGET}")
+    if faults:
+        sys.exit("; ".join(faults))
 
 
 def print_row(console: Console, row: Row, label: str) -> None:
-    title = (
-        f"({row['key']}) on {label}: {row['ratio']:.4f} [{row['lowest']:.4f} to {row['highest']:.4f}] "
-        f"over {row['rounds']} rounds of {row['steps']} steps"
-    )
-    table = Table(title=title, box=None)
+    ratio = f"{row['ratio']:.4f} [{row['lowest']:.4f} to {row['highest']:.4f}]"
+    console.print(f"({row['key']}) on {label}: {ratio} over {row['rounds']} rounds of {row['steps']} steps")
+    table = Table(box=None)
     table.add_column("ms a step")
     table.add_column("", justify="right")
     table.add_row("both bare trainings", f"{row['bare_ms_per_step']:.3f}")
-    for side, took in row["bare_side_ms_per_step"].items():
+    for side, took in row.get("bare_side_ms_per_step", {}).items():
         table.add_row(f"  {side} alone", f"{took:.3f}")
     table.add_row("free-running phase", f"{row['harness_ms_per_step']:.3f}")
-    for name, took in sorted(row["watched_ms_per_step"].items(), key=lambda part: -part[1]):
+    for name, took in sorted(row.get("watched_ms_per_step", {}).items(), key=lambda part: -part[1]):
         table.add_row(f"  {name}", f"{took:.3f}")
-    for name, took in row["beside_ms_per_step"].items():
+    for name, took in row.get("beside_ms_per_step", {}).items():
         table.add_row(f"on the thread beside: {name}", f"{took:.3f}")
-    table.add_row("a step of the perturbation band", f"{row['band_step_ms']:.3f}")
+    if "band_step_ms" in row:
+        table.add_row("a step of the perturbation band", f"{row['band_step_ms']:.3f}")
     console.print(table)
 
 
