@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
+DEVICE ?= cuda:0
 
-.PHONY: help demo test check format lint types imports test-gpu bench-overhead lock serve clean
+.PHONY: help demo test check format lint types imports test-gpu bench-overhead bench-gpu lock serve clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -51,6 +52,18 @@ imports: $(DEVELOPMENT)
 
 bench-overhead: $(RUNTIME)  ## What the synchronized phase costs beside the two trainings
 	$(BIN)/python benchmarks/overhead.py
+
+# In the order of what they take, a few minutes each but for the last three: about half an hour on an H100.
+GPU_BENCHMARKS = overhead differ harness_cost legacy_figures timing timing_trials
+overhead differ harness_cost legacy_figures: OPTIONS = --device $(DEVICE)
+timing: OPTIONS = --devices $(DEVICE)
+
+.PHONY: $(GPU_BENCHMARKS)
+$(GPU_BENCHMARKS):
+	PYTHONPATH=. $(PYTHON) benchmarks/$@.py $(OPTIONS)
+
+bench-gpu:  ## Run every benchmark of a GPU, with the python that has CuPy (PYTHON=..., DEVICE=cuda:0)
+	@$(MAKE) -j1 --keep-going --no-print-directory $(GPU_BENCHMARKS)
 
 lock: $(DEVELOPMENT)  ## Compile the locks anew (needs uv on PATH)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group build pyproject.toml -o requirements.lock

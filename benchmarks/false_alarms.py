@@ -3,7 +3,7 @@
 200 dual runs, each with another seed, on the three shapes of the self-test in turn: the legacy autoencoder against
 itself, against BaseModel, and against two of the harmless variants, which take turns. Target: none fails.
 
-Prints a table and writes `benchmarks/results/false_alarms-<device>.json`. Stopped, it goes on where it was.
+Prints a table and writes `benchmarks/results/false_alarms.<device>.json`. Stopped, it goes on where it was.
 
     python benchmarks/false_alarms.py [--device cpu|cuda:0] [--runs N] [--jobs N]
 """

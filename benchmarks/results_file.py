@@ -36,7 +36,7 @@ class ResultsFile:
         self.device = resolve_device(device)
         devices = find_devices()
         name = devices.descriptions[devices.names.index(self.device)] if self.device != "cpu" else "cpu"
-        self.path = RESULTS / f"{benchmark}-{name.lower().replace(' ', '-')}.json"
+        self.path = RESULTS / f"{benchmark}.{name.lower().replace(' ', '-')}.json"
         self.label = name
         self._partial = self.path.with_suffix(".partial.jsonl")
         self._header = json.dumps({"numbers": numbers, "source": _source_digest()}, sort_keys=True)
@@ -67,13 +67,17 @@ class ResultsFile:
                 file.write(json.dumps(row) + "\n")
                 file.flush()
 
-    def finish(self, result: dict[str, Any]) -> None:
-        """Write the result, with when and on what it was measured."""
+    def write(self, result: dict[str, Any]) -> None:
+        """Write the result as far as it is, with when and on what it was measured; the rows can still grow."""
         about = {
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "environment": dict(describe_environment(self.device)),
         }
         self.path.write_text(json.dumps({**result, **about}, indent=2) + "\n")
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Write the whole result: nothing is left to take up."""
+        self.write(result)
         self._partial.unlink()
 
 

@@ -4,7 +4,7 @@
 the learning rate and a weight decay, judged by the synchronized phase and by the first steps of training on one's own.
 Target: every fault caught by its own check in every run, no harmless variant failed in any.
 
-Prints tables and writes `benchmarks/results/selftest-<device>.json`. Stopped, it goes on where it was.
+Prints tables and writes `benchmarks/results/selftest.<device>.json`. Stopped, it goes on where it was.
 
     python benchmarks/selftest.py [--device cpu|cuda:0] [--seeds N] [--jobs N]
 """

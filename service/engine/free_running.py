@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from service.engine.background import LARGE_BYTES, Background
 from service.engine.batches import Batches, Ledger
 from service.engine.observer import Observer, SubjectTrouble, attempt, load, start, train
 from service.engine.perturbation import moved_share, perturb
@@ -31,14 +32,20 @@ from service.parity.record import (
 from service.ports import Clock, Differ, State, StepResult, Subject, TapArrays
 
 PHASE = "free_running"
-Turn = list[tuple[int, NDArray[np.float32]]]
-"""Steps and their batches."""
-
 _TURN_STEPS = 8
 """Steps that a side takes in a row: changing sides at every step drives both models' weights out of the cache."""
 _TURN_BYTES = 2**24
 _ROWS_AT_ONCE = 50
 _BAND_STREAM = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Handout:
+    """A step's batch. Each side gets its own: what one leaves of it can be hashed while the other trains."""
+
+    step: int
+    planned: NDArray[np.float32]
+    own: Mapping[Side, NDArray[np.float32]]
 
 
 @dataclass(slots=True)
@@ -125,46 +132,49 @@ class FreeRunningPhase:
     def _train(self, ledger: Ledger) -> None:
         pending: list[StepLosses] = []
         try:
-            for turn in self._turns():
-                self._take_turn(turn, ledger, pending)
-                last, _ = turn[-1]
-                if self._shows_taps(last):
-                    self._compare_taps(last)
-                if self._weighs(last):
-                    self._weigh(last)
-                if len(pending) >= _ROWS_AT_ONCE:
-                    self._hand_over(pending)
-                self._observer.progress(PHASE, last + 1, self._batches.steps, "training both sides")
+            with Background(self._batches.batch_bytes >= LARGE_BYTES) as background:
+                for turn in background.ahead(self._turns()):
+                    self._take_turn(turn, ledger, background, pending)
+                    last = turn[-1].step
+                    if self._shows_taps(last):
+                        self._compare_taps(last)
+                    if self._weighs(last):
+                        self._weigh(last)
+                    if len(pending) >= _ROWS_AT_ONCE:
+                        self._hand_over(pending)
+                    self._observer.progress(PHASE, last + 1, self._batches.steps, "training both sides")
         finally:
             self._hand_over(pending)
 
-    def _turns(self) -> Iterator[Turn]:
+    def _turns(self) -> Iterator[list[_Handout]]:
         """The batches in turns of a few, ended where weights or taps are compared: taps live until the next step."""
-        turn: Turn = []
+        turn: list[_Handout] = []
         for step, batch in enumerate(self._batches):
-            turn.append((step, batch))
+            turn.append(_handout(step, batch))
             if len(turn) * batch.nbytes >= _TURN_BYTES or len(turn) == _TURN_STEPS or self._ends_a_turn(step):
                 yield turn
                 turn = []
         if turn:
             yield turn
 
-    def _take_turn(self, turn: Turn, ledger: Ledger, pending: list[StepLosses]) -> None:
+    def _take_turn(
+        self, turn: list[_Handout], ledger: Ledger, background: Background, pending: list[StepLosses]
+    ) -> None:
         """Both sides train over the turn's batches, one side after the other."""
-        for _, batch in turn:
-            ledger.planned(batch)
+        for handout in turn:
+            background.do(ledger.planned, handout.planned)
         losses: dict[Side, list[float]] = {side: [] for side in SIDES}
         try:
             for side in SIDES:
-                for step, batch in turn:
-                    take = self._step_with_taps if self._shows_taps(step) else self._step
-                    losses[side].append(take(side, step, batch))
-                    ledger.used(side, batch)
+                for handout in turn:
+                    take = self._step_with_taps if self._shows_taps(handout.step) else self._step
+                    losses[side].append(take(side, handout.step, handout.own[side]))
+                    background.do(ledger.used, side, handout.own[side])
                     self._seen.steps[side] += 1
         finally:
             # After trouble one side has fewer: the steps that both took are kept.
             both = zip(turn, losses["reference"], losses["candidate"], strict=False)
-            pending.extend(StepLosses(PHASE, step, first, second) for (step, _), first, second in both)
+            pending.extend(StepLosses(PHASE, handout.step, first, second) for handout, first, second in both)
 
     def _hand_over(self, pending: list[StepLosses]) -> None:
         self._seen.losses.extend(pending)
@@ -239,6 +249,13 @@ class FreeRunningPhase:
             done = member * self._window + step + 1
             self._observer.progress(PHASE, done, total, f"perturbed reference {member + 1}")
         return BandMember(tuple(losses), tuple(distances), moved)
+
+
+def _handout(step: int, batch: NDArray[np.float32]) -> _Handout:
+    own = {side: batch.copy() for side in SIDES}
+    for array in own.values():
+        array.setflags(write=False)
+    return _Handout(step, batch, own)
 
 
 def distance(state: State, reference: State) -> float:
