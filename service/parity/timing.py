@@ -27,7 +27,7 @@ SELF_SESSIONS: tuple[SessionKind, ...] = ("a_a", "sampler")
 UNINTERRUPTED: tuple[SessionKind, ...] = ("sampler", "utilization")
 """Sessions about what the sampler sees or does: its periods are longer than a turn."""
 GPU_CLOCK = "cuda events"
-UTILIZATION_BLOCKS = 4
+UTILIZATION_BLOCKS = 8
 
 ORDERS = (
     ("reference", "candidate", "candidate", "reference"),
