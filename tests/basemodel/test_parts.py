@@ -123,7 +123,16 @@ def test_what_does_not_fit_is_refused(methods: Selection, tmp_path: Path) -> Non
 def test_a_closed_model_keeps_its_weights_and_nothing_else(methods: Selection) -> None:
     made = model(methods)
     made.train_step(batch(), batch(), 0.1)
-    buffers = [weakref.ref(array.base) for name, array in made.taps().items() if "output" in name]
+    arrays = made._workspace
+    buffers = [
+        weakref.ref(array)
+        for array in (
+            *arrays.layer_inputs, *arrays.layer_outputs, *arrays.gradients, *arrays.weight_gradients,
+            *arrays.bias_gradients, arrays.staged_input, arrays.staged_target, arrays.ones, arrays.clipped,
+            arrays.loss_sum,
+        )
+    ]  # fmt: skip
+    assert len(buffers) == 5 + 4 + 5 + 4 + 4 + 5
     assert all(buffer() is not None for buffer in buffers)
     made.close()
     made.close()
