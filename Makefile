@@ -53,7 +53,7 @@ imports: $(DEVELOPMENT)
 bench-overhead: $(RUNTIME)  ## What the synchronized phase costs beside the two trainings
 	$(BIN)/python benchmarks/overhead.py
 
-# In the order of what they take, a few minutes each but for the last three: about half an hour on an H100.
+# In the order of what they take on an H100: a few minutes each, legacy_figures a quarter of an hour, timing half an hour.
 GPU_BENCHMARKS = overhead differ harness_cost legacy_figures timing timing_trials
 overhead differ harness_cost legacy_figures: OPTIONS = --device $(DEVICE)
 timing: OPTIONS = --devices $(DEVICE)
