@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -35,7 +35,14 @@ from service.store.sql import SqlRunStore
 from service.subjects.allocation_trace import trace_memory
 from service.subjects.datasets import check_dataset, dataset_entries, load_dataset
 from service.subjects.device_figures import measure_device
-from service.subjects.devices import array_module, find_devices, pci_address, release_memory, resolve_device
+from service.subjects.devices import (
+    array_module,
+    check_second_device,
+    find_devices,
+    pci_address,
+    release_memory,
+    resolve_device,
+)
 from service.subjects.legacy import changed_frozen_files
 from service.subjects.oracle import Float64Oracle
 from service.subjects.registry import check_subjects, registered_subjects
@@ -90,6 +97,7 @@ def check_plan(plan: Plan) -> Plan:
     check_subjects(plan)
     check_dataset(plan.dataset)
     resolve_device(plan.device)
+    check_second_device(plan)
     return plan
 
 
@@ -195,8 +203,23 @@ def _bench(plan: Plan) -> Bench:
             trace_memory=partial(trace_memory, prepared_batches, memory_in_use),
             device_figures=measure_device,
         ),
-        launching_processors(device),
+        partial(_processors, processors_of_cards(device, plan.performance.second_device)),
     )
+
+
+def _processors(cards: Mapping[str, Sequence[int]], plan: Plan) -> Sequence[int]:
+    return cards[resolve_device(plan.device)]
+
+
+def processors_of_cards(device: str, second: str | None) -> dict[str, tuple[int, ...]]:
+    """From which processors each card of a run is launched on, never both from one where there are two."""
+    cards = {device: launching_processors(device)}
+    if second is not None:
+        other = launching_processors(second)
+        # Both are the same processors, begun elsewhere: where they meet once they would meet in every pair.
+        meet = other[:1] == cards[device][:1]
+        cards[second] = (*other[1:], *other[:1]) if meet else other
+    return cards
 
 
 def launching_processors(device: str) -> tuple[int, ...]:

@@ -131,6 +131,13 @@ def run(
     process_pairs: Annotated[
         int, typer.Option(help="Pairs of fresh processes to spread the blocks over.")
     ] = DEFAULT.performance.process_pairs,
+    second_device: Annotated[
+        str | None,
+        typer.Option(
+            help="A second GPU, e.g. cuda:1: time both sides at once too, each on a card of its own, cards swapped.",
+            metavar="CUDA:N",
+        ),
+    ] = DEFAULT.performance.second_device,
     memory_steps: Annotated[int, typer.Option(help="Steps whose allocations are traced.")] = DEFAULT.memory.steps,
     policy: Annotated[
         str, typer.Option(help="What is demanded: default, strict, numerics, or a file: my.toml.")
@@ -155,7 +162,7 @@ def run(
             synchronized=SynchronizedSpec(sync_steps, sync_every, witness),
             free_running=FreeRunningSpec(band_runs, band_steps, weights_every, taps_every),
             checkpoint=CheckpointSpec(checkpoint_before, checkpoint_after),
-            performance=PerformanceSpec(blocks, slice_seconds, process_pairs),
+            performance=PerformanceSpec(blocks, slice_seconds, process_pairs, second_device),
             memory=MemorySpec(memory_steps),
             phases=bootstrap.default_phases(device) if phases is None else _listed(phases),
             seed=seed,

@@ -218,7 +218,13 @@ class BenchProcess(Protocol):
         """Step for so long, at least 3 steps, and return the median step time in milliseconds."""
 
     def time_steps(self, steps: int, settle: int = 0) -> TimedSteps:
-        """Time so many steps, after `settle` steps that are not timed."""
+        """Time so many steps, after `settle` steps that are not timed: the next two in one."""
+
+    def begin_steps(self, steps: int, settle: int = 0) -> None:
+        """Have them timed and return at once, so that another process can be at work at the same time."""
+
+    def end_steps(self) -> TimedSteps:
+        """Wait for what was begun; nothing else may be asked for in between."""
 
     def close(self) -> None:
         """End the process; never raises, and a second call does nothing."""
@@ -234,8 +240,8 @@ class Bench(Protocol):
         """Measured in a fresh process that is gone when this returns; raises `BenchTrouble`."""
 
     def open(self, role: Side, subject: str, plan: Plan, pair: int) -> BenchProcess:
-        """A process that has begun to build the subject. The two of one `pair` share a processor, where that is theirs
-        to choose. Raises `BenchTrouble`."""
+        """A process that has begun to build the subject on the plan's device. Those of one `pair` on one device share a
+        processor, those on two devices do not, where that is theirs to choose. Raises `BenchTrouble`."""
 
     def trace_memory(self, role: Side, subject: str, plan: Plan) -> MemoryTrace:
         """Build the subject in a fresh process and step it, untimed, with every allocation seen; raises

@@ -176,6 +176,15 @@ BAD_RUNS = [
     (["--blocks", "7"], "performance.blocks: is 7"),
     (["--slice-seconds", "0"], "performance.slice_seconds: is 0.0"),
     (["--process-pairs", "0"], "performance.process_pairs: is 0"),
+    (
+        ["--second-device", "auto"],
+        "performance.second_device: is 'auto'; name a GPU beside the plan's own, e.g. cuda:1",
+    ),
+    (["--second-device", "cuda:1"], "performance.second_device: is 'cuda:1', but the plan's device is cpu"),
+    (
+        ["--device", "auto", "--second-device", "cuda:1"],
+        "performance.second_device: 'cuda:1' is not usable here: there is no GPU, and side by side takes two",
+    ),
     (["--memory-steps", "1"], "memory.steps: is 1"),
     (["--taps-every", "-1"], "free_running.taps_every: is -1"),
     (["--phases", "guess"], "phases: 'guess' is unknown"),

@@ -16,6 +16,7 @@ from service.parity.errors import RunCancelled
 from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
 from service.parity.plan import MemorySpec, ModelSpec, PerformanceSpec, Plan, TrainingSpec
 from service.parity.record import Side
+from service.parity.timing import DEFAULT_LIMITS, read
 from service.pipeline import DualRun, Recorder
 
 PLAN = Plan(
@@ -69,6 +70,22 @@ def test_both_phases_are_in_the_record_and_told_as_they_come() -> None:
     assert ordered == sorted(ordered)
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(ordered)), "never two at once"
     assert observer.events == {trace.role: len(trace.events) for trace in memory.traces}
+    assert multiprocessing.active_children() == []
+
+
+def test_side_by_side_in_real_processes() -> None:
+    """No plan that is checked has two devices that are the processor; for the engine one device is like another."""
+    timed = replace(PLAN.performance, second_device="cpu")
+    plan, observer = replace(PLAN, performance=timed, phases=("performance",)), Keeping()
+    run = DualRun(plan, bootstrap.toolkit(), observer, bootstrap.SystemClock())
+    run.execute()
+    performance = run.record.performance
+    assert performance is not None
+    assert performance.troubles == ()
+    assert performance.planned_blocks["side_by_side"] == 8
+    assert observer.rows == list(performance.slices)
+    reading = read(performance, plan, ("side_by_side",), DEFAULT_LIMITS)
+    assert (reading.fault, len(reading.blocks), reading.ratio is not None or not reading.valid) == (None, 8, True)
     assert multiprocessing.active_children() == []
 
 

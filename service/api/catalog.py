@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from service.parity.errors import Problem
-from service.parity.plan import CPU_PHASES, PHASES, Plan
+from service.parity.plan import CPU_PHASES, PHASES, Plan, second_device_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,11 @@ class Catalog:
         yield from _unknown("plan.reference", plan.reference, subjects)
         yield from _unknown("plan.candidate", plan.candidate, subjects)
         yield from _unknown("plan.dataset", plan.dataset, (entry.name for entry in self.datasets))
-        yield from _unknown("plan.device", plan.device, (entry.name for entry in self.devices))
+        devices = [entry.name for entry in self.devices]
+        yield from _unknown("plan.device", plan.device, devices)
+        fault = second_device_fault(plan, devices)
+        if fault is not None:
+            yield Problem("plan.performance.second_device", fault)
 
 
 def _unknown(field: str, name: str, offered: Iterable[str]) -> Iterator[Problem]:

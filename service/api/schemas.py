@@ -94,6 +94,9 @@ class PerformanceIn(_Strict):
     blocks: Whole = _PERFORMANCE.blocks
     slice_seconds: Number = _PERFORMANCE.slice_seconds
     process_pairs: Whole = _PERFORMANCE.process_pairs
+    second_device: Annotated[
+        Name | None, Field(description="Another GPU, to time both sides at once, each on a card of its own.")
+    ] = _PERFORMANCE.second_device
 
 
 class MemoryIn(_Strict):

@@ -1,4 +1,5 @@
 """The performance phase: slices of both roles, one at a time, in blocks of four, spread over pairs of fresh processes.
+Where the plan has a second card, once more two at a time, each on a card of its own.
 
 Which session comes next is a function of what was recorded (`parity.timing`); here it is carried out. On a GPU, whose
 steps are launched by a host that is now faster and now slower by tens of percent, the slices of a block are taken in
@@ -34,6 +35,7 @@ from service.parity.measurements import (
 )
 from service.parity.plan import Plan
 from service.parity.timing import (
+    AT_ONCE,
     GPU_CLOCK,
     ORDERS,
     ROLES,
@@ -42,6 +44,7 @@ from service.parity.timing import (
     TimingLimits,
     blocks_of_session,
     next_session,
+    on_second_device,
     pairs_of_session,
     session_words,
 )
@@ -89,6 +92,14 @@ class _Place:
     block: int
     position: int
     role: Role
+
+    @property
+    def seat(self) -> _Seat:
+        return self.role, int(on_second_device(self.session, self.position))
+
+
+_Seat = tuple[Role, int]
+"""Whose process, and on which of the plan's cards."""
 
 
 class PerformancePhase:
@@ -161,55 +172,93 @@ class PerformancePhase:
                     for block in numbers:
                         self._block(kind, pair, block, (first + block) % 2, processes, turns)
         except _BrokenError as broken:
-            self._change(troubles=(*self._evidence.troubles, broken.trouble))
+            self._change(troubles=(*self._evidence.troubles, *broken.troubles))
             self._attach()
         finally:
             if kind == "sampler" and self._sampler is not None:
                 self._sampler.resume()
 
-    def _open(self, kind: SessionKind, pair: int, closing: ExitStack) -> Mapping[Role, BenchProcess]:
+    def _open(self, kind: SessionKind, pair: int, closing: ExitStack) -> Mapping[_Seat, BenchProcess]:
         plan, processes = self._plan, {}
         self._note(f"{session_words(kind)}, building both sides afresh")
-        for role in ROLES:
+        cards = [plan, plan.on_second_device()] if kind == "side_by_side" else [plan]
+        seats: list[_Seat] = [(role, card) for card in range(len(cards)) for role in ROLES]
+        for role, card in seats:
             subject = plan.reference if role == "reference" or kind in SELF_SESSIONS else plan.candidate
-            with _blaming(role, f"{kind} pair {pair}, building"):
-                processes[role] = self._bench.open(role, subject, plan, pair)
-            closing.callback(processes[role].close)
-        for role in ROLES:
-            with _blaming(role, f"{kind} pair {pair}, building"):
-                processes[role].built()
+            with _blaming(role, f"{kind} pair {pair}, building{_on(cards[card], kind)}"):
+                processes[role, card] = self._bench.open(role, subject, cards[card], pair)
+            closing.callback(processes[role, card].close)
+        for role, card in seats:
+            with _blaming(role, f"{kind} pair {pair}, building{_on(cards[card], kind)}"):
+                processes[role, card].built()
             if kind not in SELF_SESSIONS:
-                self._change(step_flops={**self._evidence.step_flops, role: processes[role].step_flops})
-        self._change(clock=processes["reference"].clock)
+                self._change(step_flops={**self._evidence.step_flops, role: processes[role, card].step_flops})
+        self._change(clock=processes["reference", 0].clock)
+        # Those on the second card too: what the driver lists on the first is not theirs to be foreign in.
         self._own(*(process.pid for process in processes.values()))
         closing.callback(self._own)  # the first to be called: none that is watched may vanish
         return processes
 
-    def _warm_up(self, kind: SessionKind, pair: int, processes: Mapping[Role, BenchProcess]) -> Turns:
+    def _warm_up(self, kind: SessionKind, pair: int, processes: Mapping[_Seat, BenchProcess]) -> Turns:
         """How slices are taken in this pair: by the faster role, so that both are busy for long enough."""
         self._note(f"{session_words(kind)}, warming up")
         step_ms = []
-        for role in ROLES:
+        for (role, _), process in processes.items():
             with _blaming(role, f"{kind} pair {pair}, warming up"):
-                step_ms.append(processes[role].warm_up(self._plan.performance.slice_seconds))
+                step_ms.append(process.warm_up(self._plan.performance.slice_seconds))
         seconds = self._plan.performance.slice_seconds
         if kind == "utilization":
             seconds = max(seconds, UTILIZATION_SLICE_S)
-        whole = kind in UNINTERRUPTED or processes["reference"].clock != GPU_CLOCK
+        whole = kind in UNINTERRUPTED or processes["reference", 0].clock != GPU_CLOCK
         steps = steps_of_slice(seconds, min(step_ms))
         return Turns(1, steps, 0) if whole else turns_of_slice(steps, min(step_ms))
 
     def _block(
-        self, kind: SessionKind, pair: int, block: int, order: int, processes: Mapping[Role, BenchProcess], turns: Turns
+        self,
+        kind: SessionKind,
+        pair: int,
+        block: int,
+        order: int,
+        processes: Mapping[_Seat, BenchProcess],
+        turns: Turns,
     ) -> None:
         roles = cast(tuple[Role, ...], ORDERS[order])
         places = [_Place(kind, pair, block, position, role) for position, role in enumerate(roles)]
-        if turns.turns > 1:
+        if kind == "side_by_side":
+            for positions in AT_ONCE:
+                self._at_once([places[position] for position in positions], processes, turns)
+        elif turns.turns > 1:
             self._in_turns(places, processes, turns)
         else:
             for place in places:
-                self._slice(place, processes[place.role], turns)
+                self._slice(place, processes[place.seat], turns)
         self._attach()
+
+    def _at_once(self, places: Sequence[_Place], processes: Mapping[_Seat, BenchProcess], turns: Turns) -> None:
+        """Slices on as many cards, all begun before one is waited for. The counters are those of the plan's own device:
+        a slice on another has none.
+
+        Where one breaks the others are heard out: if the reference broke too, nobody can say that it is the
+        candidate's fault.
+        """
+        self._note(self._estimate(places[0].session, places[0].block))
+        before = self._edge()
+        for place in places:
+            processes[place.seat].begin_steps(turns.steps, turns.settle)
+        taken: list[TimedSteps] = []
+        troubles: list[TimingTrouble] = []
+        for place in places:
+            try:
+                with _blaming(place.role, _where(place)):
+                    taken.append(processes[place.seat].end_steps())
+            except _BrokenError as broken:
+                troubles += broken.troubles
+        if troubles:
+            raise _BrokenError(*troubles)
+        after = self._edge()
+        for place, times in zip(places, taken, strict=True):
+            watched = not on_second_device(place.session, place.position)
+            self._keep(place, [times], *((before, after) if watched else (None, None)))
 
     def _slice(self, place: _Place, process: BenchProcess, turns: Turns) -> None:
         """In one stretch, with the counters read at its edges."""
@@ -220,7 +269,7 @@ class PerformancePhase:
         times = self._turn(place, process, turns)
         self._keep(place, [times], before, self._edge())
 
-    def _in_turns(self, places: Sequence[_Place], processes: Mapping[Role, BenchProcess], turns: Turns) -> None:
+    def _in_turns(self, places: Sequence[_Place], processes: Mapping[_Seat, BenchProcess], turns: Turns) -> None:
         """All slices of a block, with the counters read at the block's edges.
 
         Every other turn changes places within both halves of the block (ABBA, BAAB, BAAB, ABBA, …: the Thue-Morse
@@ -232,14 +281,14 @@ class PerformancePhase:
         for turn in range(turns.turns):
             for position in (0, 1, 2, 3) if turn.bit_count() % 2 == 0 else (1, 0, 3, 2):
                 place = places[position]
-                taken[position].append(self._turn(place, processes[place.role], turns))
+                taken[position].append(self._turn(place, processes[place.seat], turns))
         after = self._edge()
         step_ms = np.array([[times.step_ms for times in turns_taken] for turns_taken in taken])
         for place, times, levelled in zip(places, taken, levelled_times(step_ms), strict=True):
             self._keep(place, times, before, after, levelled)
 
     def _turn(self, place: _Place, process: BenchProcess, turns: Turns) -> TimedSteps:
-        with _blaming(place.role, f"{place.session} block {place.block}, position {place.position}"):
+        with _blaming(place.role, _where(place)):
             return process.time_steps(turns.steps, turns.settle)
 
     def _keep(
@@ -320,7 +369,10 @@ class PerformancePhase:
     def _attach(self) -> None:
         """Give the slices that wait what was sampled within them, and hand them over."""
         self._drain()
-        slices = [seen_within(piece, self._recent) for piece in self._pending]
+        slices = [
+            piece if on_second_device(piece.session, piece.position) else seen_within(piece, self._recent)
+            for piece in self._pending
+        ]
         self._pending = []
         # The last samples stay: a value is about the time since the one before it.
         self._recent = self._recent[-_KEPT_SAMPLES:]
@@ -353,7 +405,10 @@ class PerformancePhase:
 
     def _note(self, message: str) -> None:
         planned = self._evidence.planned_blocks
-        awaited = {kind for kind in _KINDS if kind in planned or kind in ("a_a", "sampler", "comparison")}
+        sure = {"a_a", "sampler", "comparison"}
+        if self._plan.performance.second_device is not None:
+            sure.add("side_by_side")
+        awaited = {kind for kind in _KINDS if kind in planned or kind in sure}
         if self._evidence.clock == GPU_CLOCK and self._sampler is not None:
             awaited.add("utilization")
         if self._evidence.sampler is not None:
@@ -370,11 +425,11 @@ class PerformancePhase:
 
 
 class _BrokenError(Exception):
-    """Carries a role's trouble out of a session."""
+    """Carries trouble of one role, or of both at once, out of a session."""
 
-    def __init__(self, trouble: TimingTrouble) -> None:
-        self.trouble = trouble
-        super().__init__(trouble.message)
+    def __init__(self, *troubles: TimingTrouble) -> None:
+        self.troubles = troubles
+        super().__init__("; ".join(trouble.message for trouble in troubles))
 
 
 _OF_THE_DEVICE = frozenset(field for field in POLLED_FIELDS if not field.startswith("process_"))
@@ -390,6 +445,15 @@ def _blaming(role: Role, where: str) -> Iterator[None]:
         yield
     except BenchTrouble as trouble:
         raise _BrokenError(TimingTrouble(role, where, str(trouble), trouble.reason)) from trouble
+
+
+def _where(place: _Place) -> str:
+    return f"{place.session} block {place.block}, position {place.position}"
+
+
+def _on(plan: Plan, kind: SessionKind) -> str:
+    """Which card, where there are two."""
+    return f" on {plan.device}" if kind == "side_by_side" else ""
 
 
 def _demand_device(report: SamplerReport) -> None:

@@ -43,14 +43,14 @@ CLOSE_LIMIT_S = 1.0
 class LocalBench:
     """Opens processes with the parts.
 
-    `processors`: those on which subjects step, a pair of processes on one, pair after pair; empty: wherever they are
-    put. `build_limit_s` and `stall_s` are deadlines without a sign of life.
+    `processors`: of a plan, by its device, those on which subjects step, a pair of processes on one, pair after pair;
+    empty: wherever they are put. `build_limit_s` and `stall_s` are deadlines without a sign of life.
     """
 
     def __init__(
         self,
         parts: BenchParts,
-        processors: Sequence[int] = (),
+        processors: Callable[[Plan], Sequence[int]] = lambda plan: (),
         *,
         build_limit_s: float = BUILD_LIMIT_S,
         stall_s: float = STALL_S,
@@ -65,7 +65,8 @@ class LocalBench:
 
     def open(self, role: Side, subject: str, plan: Plan, pair: int) -> LocalBenchProcess:
         """A process that has begun to build the subject, and then waits; raises `BenchTrouble`."""
-        processor = self._processors[pair % len(self._processors)] if self._processors else None
+        given = self._processors(plan)
+        processor = given[pair % len(given)] if given else None
         child = self._start(Errand("time", plan, subject, role, processor), f"the {role}'s process")
         return LocalBenchProcess(child, self._build_limit_s, self._stall_s)
 
@@ -92,6 +93,7 @@ class LocalBenchProcess:
         self._child, self._build_limit_s, self._stall_s = child, build_limit_s, stall_s
         self.pid, self.clock, self.step_flops = child.pid, "", 0
         self._step_ms = 0.0
+        self._begun = (0, 0)
 
     def built(self) -> None:
         """Wait until the subject is built."""
@@ -110,7 +112,17 @@ class LocalBenchProcess:
 
     def time_steps(self, steps: int, settle: int = 0) -> TimedSteps:
         """So many steps, timed one by one, after some that are not."""
+        self.begin_steps(steps, settle)
+        return self.end_steps()
+
+    def begin_steps(self, steps: int, settle: int = 0) -> None:
+        """Ask for them and do not wait."""
+        self._begun = steps, settle
         self._child.ask(do="time_steps", steps=steps, settle=settle)
+
+    def end_steps(self) -> TimedSteps:
+        """The steps that were begun; raises `BenchTrouble`."""
+        steps, settle = self._begun
         expected_s = (settle + steps) * self._step_ms / 1e3
         message = self._child.answer(self._stall_s + STALL_FACTOR * expected_s, f"timing {steps} steps")
         return _read(lambda found: times_of(found, steps), message)

@@ -14,11 +14,12 @@ from typing import Literal
 Role = Literal["reference", "candidate"]
 """Whose place a process takes in a block; in an A/A session the candidate's place is taken by the reference again."""
 
-SessionKind = Literal["a_a", "sampler", "comparison", "extension", "confirmation", "utilization"]
+SessionKind = Literal["a_a", "sampler", "comparison", "extension", "confirmation", "utilization", "side_by_side"]
 """`a_a`: reference against itself, watched. `sampler`: reference against itself, the candidate's place watched by the
 sampler and the reference's not. `comparison`, `extension`: reference against candidate, the latter where the former did
 not decide. `confirmation`: once more in fresh processes, where the comparison failed. `utilization`: reference against
-candidate in uninterrupted slices, where those of the comparison were taken in turns."""
+candidate in uninterrupted slices, where those of the comparison were taken in turns. `side_by_side`: reference against
+candidate at the same time, each on a card of its own, where the plan names a second one."""
 
 SampleStatus = Literal["ok", "not_supported", "no_permission", "lost", "stale", "timeout"]
 
@@ -91,7 +92,8 @@ class Slice:
 
     They are taken in one stretch, or in `turns` short ones between which the block's other slices have theirs; from
     `started_s` to `ended_s` is then the time of all four. `steps_busy_s` is the sum of the step times. `block` counts
-    within its session; `position` is 0 to 3 in the block.
+    within its session; `position` is 0 to 3 in the block. Side by side, positions 0 and 1 are timed at the same time,
+    and so are 2 and 3: 0 and 2 on the plan's device, 1 and 3 on its second one, which no sampler watches.
     """
 
     session: SessionKind

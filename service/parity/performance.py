@@ -60,7 +60,7 @@ def check_step_time(record: RunRecord, policy: Policy) -> CheckResult:
         return CheckResult(STEP_TIME, trouble[0], trouble[1])
     if evidence.sampler is not None and evidence.sampler.lost_reason:
         return CheckResult(STEP_TIME, "inconclusive", f"the device was lost: {evidence.sampler.lost_reason}")
-    timed = [kind for kind in opening_sessions(evidence) if kind != "utilization"]
+    timed = [kind for kind in opening_sessions(evidence, record.plan) if kind != "utilization"]
     readings: dict[SessionKind, Reading] = {kind: read(evidence, record.plan, (kind,), limits) for kind in timed}
     readings["comparison"] = read_comparison(evidence, record.plan, limits)
     if begun(evidence, "confirmation"):
@@ -101,14 +101,27 @@ def _decided(readings: Mapping[SessionKind, Reading], limits: TimingLimits) -> t
         return "inconclusive", _too_few(comparison, limits)
     decision = decide_ratio(comparison, limits)
     figures = _sentence(comparison, limits)
+    beside = readings.get("side_by_side")
+    if beside is not None:
+        figures = f"{figures}; {_side_by_side(beside, limits)}"
     if unsteady:
         return "inconclusive", f"{unsteady}; {figures}"
     if decision == "undecided":
         looks = "even with twice the blocks" if "extension" in comparison.sessions else "in one look"
         return "inconclusive", f"not decided {looks}: {figures}"
-    if decision != "slower":
-        return "pass", f"{decision}: {figures}"
-    return _confirmed(readings.get("confirmation"), figures, limits)
+    if decision == "slower":
+        return _confirmed(readings.get("confirmation"), figures, limits)
+    if beside is not None and decide_ratio(beside, limits) == "slower":
+        return "inconclusive", f"{decision} on one card, but side by side on two cards disagrees: {figures}"
+    return "pass", f"{decision}: {figures}"
+
+
+def _side_by_side(reading: Reading, limits: TimingLimits) -> str:
+    """What stands beside the comparison: it may contradict a PASS, and never makes one."""
+    if reading.ratio is None or len(reading.valid) < limits.min_blocks:
+        return f"side by side decides nothing: {_too_few(reading, limits)}"
+    found = f"side by side on two cards: {decide_ratio(reading, limits)}, {_interval(reading.ratio)}"
+    return found + _reasons(reading)
 
 
 def _confirmed(confirmation: Reading | None, figures: str, limits: TimingLimits) -> tuple[CheckOutcome, str]:

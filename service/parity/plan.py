@@ -12,7 +12,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,7 @@ MIN_MEMORY_STEPS = 8
 MAX_SEED = 2**32 - 1
 
 _DEVICE = re.compile(r"auto|cpu|cuda:[0-9]{1,3}")
+_GPU = re.compile(r"cuda:[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ class PerformanceSpec:
     slice_seconds: float = 1.0
     """Busy time of a slice, at least; it has at least 5 steps, and 30 where a step takes under 30 ms."""
     process_pairs: int = 3
+    second_device: str | None = None
+    """Another GPU, on which both are timed at the same time as on the plan's device; `None`: only one after another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +142,21 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def as_document(self) -> dict[str, Any]:
-        """The plan as plain JSON-ready values."""
+        """The plan as plain JSON-ready values. A second device that there is not is left out: plans from before there
+        could be one keep their digest."""
         document = dataclasses.asdict(self)
+        if self.performance.second_device is None:
+            del document["performance"]["second_device"]
         document["phases"] = list(self.phases)
         return document
+
+    def on_second_device(self) -> Plan:
+        """The same plan on its second device alone."""
+        second = self.performance.second_device
+        assert second is not None
+        return dataclasses.replace(
+            self, device=second, performance=dataclasses.replace(self.performance, second_device=None)
+        )
 
     def layer_sizes(self) -> tuple[int, ...]:
         """Widths from input to output, by the legacy rule."""
@@ -254,12 +268,41 @@ def _problems(plan: Plan) -> Iterator[Problem]:
     yield from _whole("seed", plan.seed, 0, MAX_SEED)
     if not (isinstance(plan.device, str) and _DEVICE.fullmatch(plan.device)):
         yield Problem("device", f"is {plan.device!r}; use auto, cpu or cuda:N, e.g. cuda:0")
+    yield from _second_device(plan)
     yield from _phases(plan.phases)
     if _in_range(plan):
         sizes = plan.layer_sizes()
         parameters = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
         if parameters > MAX_PARAMETERS:
             yield Problem("model", f"would have {parameters:,} parameters; at most {MAX_PARAMETERS:,} are accepted")
+
+
+def _second_device(plan: Plan) -> Iterator[Problem]:
+    name, second = "performance.second_device", plan.performance.second_device
+    if second is None:
+        return
+    if not (isinstance(second, str) and _GPU.fullmatch(second)):
+        yield Problem(name, f"is {second!r}; name a GPU beside the plan's own, e.g. cuda:1, or leave it out")
+    elif second == plan.device:
+        yield Problem(name, f"is {second!r}, which is the plan's device too; name another GPU, or leave it out")
+    elif plan.device == "cpu":
+        yield Problem(name, f"is {second!r}, but the plan's device is cpu; side by side takes two GPUs")
+
+
+def second_device_fault(plan: Plan, devices: Sequence[str]) -> str | None:
+    """Why the plan's second device cannot be had where these are; `None` where it can, or where none is asked for."""
+    second, gpus = plan.performance.second_device, [name for name in devices if _GPU.fullmatch(name)]
+    first = gpus[0] if plan.device == "auto" and gpus else plan.device
+    others = [name for name in gpus if name != first]
+    if (
+        second is None or second in others or any(_second_device(plan))
+    ):  # the plan's own rules say what is wrong anywhere
+        return None
+    if not others:
+        there = f"only {gpus[0]}" if gpus else "no GPU"
+        return f"{second!r} is not usable here: there is {there}, and side by side takes two; leave it out"
+    taken = "which is the plan's device too" if second == first else "which is not usable here"
+    return f"is {second!r}, {taken}; choose from {', '.join(others)}, or leave it out"
 
 
 def _phases(phases: tuple[str, ...]) -> Iterator[Problem]:

@@ -24,8 +24,12 @@ from service.parity.statistics import RESAMPLES, LogRatio, log_ratio, mean_inter
 ROLES: tuple[Role, Role] = ("reference", "candidate")
 SELF_SESSIONS: tuple[SessionKind, ...] = ("a_a", "sampler")
 """Sessions in which the reference stands in both places."""
-UNINTERRUPTED: tuple[SessionKind, ...] = ("sampler", "utilization")
-"""Sessions about what the sampler sees or does: its periods are longer than a turn."""
+UNINTERRUPTED: tuple[SessionKind, ...] = ("sampler", "utilization", "side_by_side")
+"""Sessions about what the sampler sees or does, whose periods are longer than a turn, and the one in which both sides
+see the machine in the same moment anyway."""
+AT_ONCE = ((0, 1), (2, 3))
+"""Positions of a block that are timed at the same time, side by side: the first of each on the plan's device, the other
+on its second. In both orders each role is then once on each card, and what the cards differ by cancels."""
 GPU_CLOCK = "cuda events"
 UTILIZATION_BLOCKS = 8
 
@@ -53,6 +57,8 @@ class TimingLimits:
     """Of a slice that may be throttled by heat or the power brake."""
     clock_deviation: float = 0.02
     """Of a slice's SM clock from its role's own median over the session."""
+    overlap: float = 0.5
+    """Of the shorter of two slices side by side that must have run while the other did."""
     resamples: int = RESAMPLES
 
 
@@ -119,13 +125,14 @@ def next_session(
 ) -> SessionKind | None:
     """Which session the engine runs next, `None` when there is nothing left to learn.
 
-    The reference against itself, the same with the sampler on one side, the comparison; once more as many blocks where
-    that did not decide; once more in fresh processes where it found the candidate slower. A function of the record and
-    nothing else. After trouble, or a session that was cut short, nothing follows.
+    The reference against itself, the same with the sampler on one side, the comparison, on two cards where the plan has
+    them; once more as many blocks where the comparison did not decide; once more in fresh processes where it found the
+    candidate slower. A function of the record and nothing else. After trouble, or a session that was cut short, nothing
+    follows.
     """
     if evidence.troubles:
         return None
-    for kind in opening_sessions(evidence):
+    for kind in opening_sessions(evidence, plan):
         if not begun(evidence, kind):
             return kind
         if read(evidence, plan, (kind,), limits).fault is not None:
@@ -143,15 +150,22 @@ def next_session(
     return None
 
 
-def opening_sessions(evidence: PerformanceEvidence) -> tuple[SessionKind, ...]:
-    """The sessions that every performance phase has. Without a sampler there is no effect of one to measure, nor
-    anything to be seen of a GPU; where there is, and the comparison's slices were taken in turns, it is seen apart."""
+def opening_sessions(evidence: PerformanceEvidence, plan: Plan) -> tuple[SessionKind, ...]:
+    """The sessions that every performance phase has, and those of the plan's second card. Without a sampler there is no
+    effect of one to measure, nor anything to be seen of a GPU; where there is, and the comparison's slices were taken
+    in turns, it is seen apart."""
+    beside: tuple[SessionKind, ...] = ("side_by_side",) if plan.performance.second_device is not None else ()
     absent = evidence.sampler is not None and evidence.sampler.source == "absent"
     if absent:
-        return ("a_a", "comparison")
+        return ("a_a", "comparison", *beside)
     in_turns = any(piece.interrupted for piece in evidence.slices if piece.session == "comparison")
     apart: tuple[SessionKind, ...] = ("utilization",) if in_turns else ()
-    return ("a_a", "sampler", "comparison", *apart)
+    return ("a_a", "sampler", "comparison", *apart, *beside)
+
+
+def on_second_device(kind: SessionKind, position: int) -> bool:
+    """Whether a slice is timed on the card that no sampler watches."""
+    return kind == "side_by_side" and any(position == there for _, there in AT_ONCE)
 
 
 def begun(evidence: PerformanceEvidence, kind: SessionKind) -> bool:
@@ -163,7 +177,7 @@ def steady(evidence: PerformanceEvidence, plan: Plan, limits: TimingLimits) -> b
     own = read(evidence, plan, ("a_a",), limits)
     if own.fault or own.ratio is None or not own.ratio.inside(math.log1p(limits.a_a_margin)):
         return False
-    return "sampler" not in opening_sessions(evidence) or not sampler_disturbs(
+    return "sampler" not in opening_sessions(evidence, plan) or not sampler_disturbs(
         read(evidence, plan, ("sampler",), limits), limits
     )
 
@@ -284,15 +298,14 @@ def _judged_blocks(kind: SessionKind, slices: Iterable[Slice], limits: TimingLim
         if piece.sm_clock_mhz is not None:
             clocks[piece.role].append(piece.sm_clock_mhz)
     usual = {role: statistics.median(values) for role, values in clocks.items()}
-    return [
-        Block(
-            kind,
-            number,
-            tuple(ordered := sorted(pieces, key=lambda piece: piece.position)),
-            tuple(dict.fromkeys(reason for piece in ordered for reason in _reasons(piece, usual, limits))),
-        )
-        for number, pieces in sorted(by_block.items())
-    ]
+    blocks = []
+    for number, pieces in sorted(by_block.items()):
+        ordered = sorted(pieces, key=lambda piece: piece.position)
+        reasons = [reason for piece in ordered for reason in _reasons(piece, usual, limits)]
+        if kind == "side_by_side":
+            reasons += _apart(ordered, limits)
+        blocks.append(Block(kind, number, tuple(ordered), tuple(dict.fromkeys(reasons))))
+    return blocks
 
 
 def _reasons(piece: Slice, usual: dict[Role, float], limits: TimingLimits) -> Iterable[str]:
@@ -307,6 +320,15 @@ def _reasons(piece: Slice, usual: dict[Role, float], limits: TimingLimits) -> It
     foreign = max((edge.foreign_processes or 0 for edge in (piece.before, piece.after) if edge), default=0)
     if foreign:
         yield f"{foreign} foreign compute process{'es' if foreign > 1 else ''} on the device"
+
+
+def _apart(block: Sequence[Slice], limits: TimingLimits) -> Iterable[str]:
+    """Slices that were to be timed at the same time, and were not: what they saw of the machine does not cancel."""
+    for one, other in ((block[here], block[there]) for here, there in AT_ONCE):
+        together = min(one.ended_s, other.ended_s) - max(one.started_s, other.started_s)
+        share = together / min(one.ended_s - one.started_s, other.ended_s - other.started_s)
+        if not share >= limits.overlap:
+            yield f"two slices side by side shared {max(share, 0.0):.0%} of the shorter one's time"
 
 
 def edge_difference(piece: Slice, counter: str) -> float | None:
@@ -331,6 +353,7 @@ def session_words(kind: SessionKind) -> str:
         "extension": "the extension of the comparison",
         "confirmation": "the confirmation",
         "utilization": "the session of utilization",
+        "side_by_side": "the comparison side by side on two cards",
     }
     return words[kind]
 

@@ -71,7 +71,7 @@ def _check(name: str, record: RunRecord, policy: Policy, limit: float, judge: Ju
         return CheckResult(name, trouble[0], trouble[1])
     limits = timing_limits(policy)
     compared = read_comparison(evidence, record.plan, limits)
-    apart = "utilization" in opening_sessions(evidence)
+    apart = "utilization" in opening_sessions(evidence, record.plan)
     reading = read(evidence, record.plan, ("utilization",), limits) if apart else compared
     blocks = reading.valid
     shown = _figures(evidence, blocks)

@@ -141,6 +141,8 @@ def _forest_rows(found: Document) -> list[ForestRow]:
 
 
 def _note(session: str, entry: Document, band: float) -> str:
+    if session == "side_by_side":
+        return "both at once, a card each: may contradict"
     if session not in JUDGED:
         return f"band ±{percent(band)}"
     return "judged: t and bootstrap" + (", extended once" if entry["extended"] else "")

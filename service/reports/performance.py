@@ -24,9 +24,9 @@ from service.reports.telemetry import phase_span, telemetry_series
 
 Check = Callable[[RunRecord, Policy], CheckResult]
 
-SESSION_ORDER: tuple[SessionKind, ...] = ("comparison", "confirmation", "a_a", "sampler")
+SESSION_ORDER: tuple[SessionKind, ...] = ("comparison", "confirmation", "side_by_side", "a_a", "sampler")
 """In which the report names sessions: what is judged first."""
-COMPARED: frozenset[SessionKind] = frozenset({"comparison", "extension", "confirmation"})
+COMPARED: frozenset[SessionKind] = frozenset({"comparison", "extension", "confirmation", "side_by_side"})
 
 
 def performance(record: RunRecord | None, policy: Policy, verdict: Verdict | None) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def replay_command(plan: Plan, policy: Policy) -> str:
         "--blocks": plan.performance.blocks,
         "--slice-seconds": repr(plan.performance.slice_seconds),
         "--process-pairs": plan.performance.process_pairs,
+        **({} if plan.performance.second_device is None else {"--second-device": plan.performance.second_device}),
         "--memory-steps": plan.memory.steps,
         "--policy": policy_argument(policy),
     }
@@ -51,7 +52,10 @@ def replay_command(plan: Plan, policy: Policy) -> str:
 def replay_up_to(plan: Plan, policy: Policy, step: int) -> str:
     """The command line that repeats only the synchronized phase, up to and with `step`."""
     shorter = dataclasses.replace(plan.synchronized, steps=step + 1)
-    return replay_command(dataclasses.replace(plan, synchronized=shorter, phases=("synchronized",)), policy)
+    # What it repeats needs one card: it must not be refused where there is no second.
+    timed = dataclasses.replace(plan.performance, second_device=None)
+    shorter_plan = dataclasses.replace(plan, synchronized=shorter, performance=timed, phases=("synchronized",))
+    return replay_command(shorter_plan, policy)
 
 
 def policy_argument(policy: Policy) -> str:

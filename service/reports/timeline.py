@@ -1,8 +1,8 @@
 """Slices and samples along the clock: a lane a side for each session, and a strip a field for the whole phase.
 
 Slices are shaded by subject; those that were taken in turns share their block's time, and each is drawn as a quarter of
-it. A rejected block is hatched and numbered; so is a time in which nothing was seen, and no
-line is drawn across it.
+it. Those of two cards at once stand above each other. A rejected block is hatched and numbered; so is a time in which
+nothing was seen, and no line is drawn across it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from service.parity.timing import on_second_device
 from service.reports.figures import THIN, binary_size, duration, figure, whole
 from service.reports.json_values import number_of
 from service.reports.svg import Scale, drawing, element, label, polylines, round_values, rule
@@ -34,6 +35,7 @@ SESSION_WORDS = {
     "extension": "extension",
     "confirmation": "confirmation",
     "utilization": "uninterrupted",
+    "side_by_side": "side by side",
 }
 FIELDS = {
     "kernel_resident_pct": ("Kernel-resident time", "%"),
@@ -142,6 +144,8 @@ def _slice(piece: Document, left: float, right: float, top: float) -> Markup:
     told = f"block {piece['block'] + 1}, {piece['role']}, pair {piece['pair'] + 1}: {whole(piece['steps'])} steps"
     told += "" if median is None else f" of {figure(median, 4)} ms"
     told += f" in {piece['turns']} turns" if piece["turns"] > 1 else ""
+    if piece["session"] == "side_by_side":
+        told += f" on the {'second' if on_second_device(piece['session'], piece['position']) else 'first'} card"
     told += ", rejected" if piece["rejected"] else ""
     return element(
         "rect",
@@ -194,10 +198,10 @@ def _points(
 
 
 def _shading(slices: Sequence[Document], role: str, x: Scale, height: float) -> str:
-    """One path over all slices of a role that were its own from begin to end."""
+    """One path over all slices of a role that were its own from begin to end, on the device that was sampled."""
     parts = []
     for piece in slices:
-        if piece["turns"] > 1:
+        if piece["turns"] > 1 or on_second_device(piece["session"], piece["position"]):
             continue
         begin, end = number_of(piece["begin_s"]), number_of(piece["end_s"])
         if piece["role"] != role or begin is None or end is None or not math.isfinite(begin + end):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from service.parity.errors import DeviceUnavailable, Problem
+from service.parity.plan import Plan, second_device_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ def resolve_device(asked: str) -> str:
         message = f"{asked!r} is not usable here{why}; use one of: auto, {there} (`lockstep doctor` says more)"
         raise DeviceUnavailable(Problem("device", message))
     return asked
+
+
+def check_second_device(plan: Plan) -> None:
+    """Raise `DeviceUnavailable` where the plan names a second GPU that is not here, or is its first."""
+    if plan.performance.second_device is not None:
+        fault = second_device_fault(plan, find_devices().names)
+        if fault is not None:
+            raise DeviceUnavailable(Problem("performance.second_device", f"{fault} (`lockstep doctor` says more)"))
 
 
 def array_module(device: str) -> Any:

@@ -13,12 +13,13 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from service.api import schemas
-from service.api.catalog import Catalog, DeviceEntry
+from service.api.app import create_app
+from service.api.catalog import Catalog, DatasetEntry, DeviceEntry, SubjectEntry
 from service.parity.identity import is_run_id
 from service.parity.plan import CPU_PHASES, PHASES, Plan
 from service.parity.policy import named_policy
 from service.parity.verdict import Verdict
-from service.ports import Progress
+from service.ports import Progress, RunFilter
 from service.store.memory import MemoryRunStore
 
 RUNS = "/api/v1/runs"
@@ -57,7 +58,36 @@ def test_every_value_of_a_plan_arrives(client: TestClient, store: MemoryRunStore
     run = store.run(response.json()["id"])
     assert run.plan.as_document() == plan
     assert run.policy.name == "numerics"
-    assert response.json()["plan"] == plan
+    assert response.json()["plan"] == {**plan, "performance": {**plan["performance"], "second_device": None}}  # type: ignore[dict-item]
+
+
+def test_a_second_gpu_arrives_and_one_that_is_not_here_is_refused(store: MemoryRunStore, clock: Any) -> None:
+    devices = tuple(DeviceEntry(name, name) for name in ("auto", "cuda:0", "cuda:1", "cpu"))
+    subjects = tuple(SubjectEntry(name, name, "built-in") for name in ("legacy", "basemodel"))
+    catalog = Catalog(subjects, (DatasetEntry(Plan().dataset, 1, ""),), devices)
+    with TestClient(create_app(store, catalog, clock, version="1")) as client:
+
+        def asked(device: str, second: Any) -> Any:
+            plan = {"device": device, "performance": {"second_device": second}}
+            return client.post(RUNS, json={"plan": plan})
+
+        accepted = asked("cuda:0", "cuda:1")
+        assert accepted.status_code == 202, accepted.text
+        assert store.run(accepted.json()["id"]).plan.performance.second_device == "cuda:1"
+        assert asked("auto", None).status_code == 202
+        for device, second, words in (
+            ("cuda:0", "cuda:2", "which is not usable here; choose from cuda:1"),
+            ("auto", "cuda:0", "which is the plan's device too; choose from cuda:1"),
+            ("cuda:1", "cuda:1", "which is the plan's device too; name another GPU"),
+            ("cuda:0", "cpu", "name a GPU beside the plan's own"),
+            ("cpu", "cuda:1", "side by side takes two GPUs"),
+        ):
+            refused = asked(device, second)
+            assert refused.status_code == 422, (device, second)
+            (error,) = refused.json()["errors"]
+            assert error["field"] == "plan.performance.second_device"
+            assert words in error["message"]
+    assert len(store.runs(RunFilter())) == 2
 
 
 @pytest.mark.parametrize("flat", [True, False])

@@ -21,9 +21,9 @@ from service.engine.performance import (
     turns_of_slice,
 )
 from service.parity.errors import BenchTrouble, RunCancelled, RunFailed
-from service.parity.measurements import EdgeReading, PerformanceEvidence, SamplerReport, TelemetrySample
+from service.parity.measurements import EdgeReading, PerformanceEvidence, SamplerReport, Slice, TelemetrySample
 from service.parity.plan import ModelSpec, PerformanceSpec, Plan, TrainingSpec
-from service.parity.timing import DEFAULT_LIMITS
+from service.parity.timing import DEFAULT_LIMITS, read
 from service.ports import DeviceFigures, TimedSteps
 
 PLAN = Plan(
@@ -56,29 +56,46 @@ class MadeProcess:
     subject: str
     pid: int
     clock: str
+    device: str
     step_flops: int = 11
     closed: bool = False
+    begun: tuple[float, int] | None = None
 
     def built(self) -> None:
         if self.subject == self.bench.breaks_while_built:
             raise BenchTrouble("died", "planted")
 
     def warm_up(self, seconds: float) -> float:
-        return self.bench.step_ms[self.subject]
+        return self.step_ms
+
+    @property
+    def step_ms(self) -> float:
+        return self.bench.step_ms[self.subject] * self.bench.slowness.get(self.device, 1.0)
 
     def time_steps(self, steps: int, settle: int = 0) -> TimedSteps:
-        bench = self.bench
+        self.begin_steps(steps, settle)
+        return self.end_steps()
+
+    def begin_steps(self, steps: int, settle: int = 0) -> None:
         assert not self.closed
-        bench.time.seconds += settle * bench.step_ms[self.subject] / 1e3
+        assert self.begun is None
+        self.begun = self.bench.time.seconds + settle * self.step_ms / 1e3, steps
+        self.bench.told.append(("begin", self))
+
+    def end_steps(self) -> TimedSteps:
+        bench = self.bench
+        assert self.begun is not None
+        (began, steps), self.begun = self.begun, None
         bench.timed.append((self.role, self.subject, self.pid, steps, bench.sampler.paused))
+        bench.told.append(("end", self))
         bench.waiting()
-        if bench.breaks_at == len(bench.timed):
+        if len(bench.timed) in bench.breaks_at:
             raise BenchTrouble("oom_device", "planted")
-        began = bench.time.seconds
         noise = 1 + 0.001 * np.sin(len(bench.timed))
-        step_ms = np.full(steps, bench.step_ms[self.subject] * noise)
-        bench.time.seconds += float(step_ms.sum()) / 1e3
-        return TimedSteps(step_ms, began, bench.time.seconds, 0.01)
+        step_ms = np.full(steps, self.step_ms * noise)
+        ended = began + float(step_ms.sum()) / 1e3
+        bench.time.seconds = max(bench.time.seconds, ended)
+        return TimedSteps(step_ms, began, ended, 0.01)
 
     def close(self) -> None:
         self.closed = True
@@ -90,11 +107,13 @@ class MadeBench:
     sampler: MadeSampler
     step_ms: dict[str, float]
     clock: str = "perf_counter"
-    breaks_at: int = 0
+    breaks_at: tuple[int, ...] = ()
+    slowness: dict[str, float] = field(default_factory=dict)
     refuses: str = ""
     breaks_while_built: str = ""
     processes: list[MadeProcess] = field(default_factory=list)
     timed: list[tuple[Any, str, int, int, bool]] = field(default_factory=list)
+    told: list[tuple[str, MadeProcess]] = field(default_factory=list)
     waiting: Any = None
     figures: DeviceFigures | None = field(default_factory=lambda: DeviceFigures(5e12, 4))
 
@@ -107,10 +126,10 @@ class MadeBench:
         return self.figures
 
     def open(self, role: Any, subject: str, plan: Plan, pair: int) -> MadeProcess:
-        assert sum(not process.closed for process in self.processes) <= 1
+        assert sum(not process.closed for process in self.processes if process.device == plan.device) <= 1
         if subject == self.refuses:
             raise BenchTrouble("exception", "cannot be built")
-        self.processes.append(MadeProcess(self, role, subject, 1000 + len(self.processes), self.clock))
+        self.processes.append(MadeProcess(self, role, subject, 1000 + len(self.processes), self.clock, plan.device))
         return self.processes[-1]
 
     def trace_memory(self, role: Any, subject: str, plan: Plan) -> Any:
@@ -360,7 +379,7 @@ def test_a_device_that_is_not_watched_has_no_session_for_its_sampler(lab: Any) -
 def test_trouble_ends_the_phase_and_keeps_what_was_recorded(
     lab: Any, breaks_at: int, slices: int, session: str
 ) -> None:
-    run = Run(lab, breaks_at=breaks_at)
+    run = Run(lab, breaks_at=(breaks_at,))
     evidence = run.run()
     (trouble,) = evidence.troubles
     assert (trouble.reason, trouble.message) == ("oom_device", "planted")
@@ -391,7 +410,7 @@ def test_a_lost_device_fails_the_run_and_keeps_what_was_recorded(lab: Any) -> No
 
 
 def test_a_lost_device_is_not_the_subjects_fault(lab: Any) -> None:
-    run = Run(lab, breaks_at=7)
+    run = Run(lab, breaks_at=(7,))
     run.sampler = run.bench.sampler = MadeSampler(run.time, lost_after=2)
     with pytest.raises(RunFailed, match="fell off the bus"):
         run.run()
@@ -449,3 +468,145 @@ def test_a_device_that_cannot_be_measured_leaves_its_figures_unmeasured(lab: Any
 )
 def test_the_largest_grid_by_the_references_rule(model: ModelSpec, rows: int, blocks: int) -> None:
     assert largest_grid(Plan(model=model, training=TrainingSpec(batch_size=rows))) == blocks
+
+
+# --- side by side -----------------------------------------------------------------------------------------------------
+
+ON_TWO = replace(PLAN, device="cuda:0", performance=PerformanceSpec(8, 0.1, 2, "cuda:1"))
+
+
+@pytest.fixture
+def on_two(lab: Any) -> Run:
+    """An equal candidate on two cards, of which the second is a fifth slower."""
+    return Run(lab, plan=ON_TWO, slowness={"cuda:1": 1.2})
+
+
+def beside(evidence: PerformanceEvidence) -> list[Slice]:
+    return [piece for piece in evidence.slices if piece.session == "side_by_side"]
+
+
+def test_side_by_side_comes_where_the_plan_has_a_second_card(on_two: Run) -> None:
+    evidence = on_two.run()
+    assert evidence.planned_blocks == {"a_a": 8, "sampler": 8, "comparison": 8, "side_by_side": 8}
+    slices = beside(evidence)
+    assert [(piece.block, piece.position) for piece in slices] == [(b, p) for b in range(8) for p in range(4)]
+    orders = ["".join(piece.role[0] for piece in slices[4 * b : 4 * b + 4]) for b in range(8)]
+    assert set(orders) == {"rccr", "crrc"}
+    assert Counter(piece.pair for piece in slices) == {0: 16, 1: 16}
+    assert {piece.turns for piece in slices} == {1}
+    others = [process.device for process in on_two.bench.processes[: 2 * 2 * 3]]
+    assert set(others) == {"cuda:0"}, "one card is enough for what is not side by side"
+
+
+def test_each_side_is_on_a_card_of_its_own_at_the_same_time_and_then_on_the_others(on_two: Run) -> None:
+    slices = beside(on_two.run())
+    told = on_two.bench.told[-2 * len(slices) :]
+    for number in range(0, len(slices), 2):
+        at_once = told[2 * number : 2 * number + 4]
+        assert [word for word, _ in at_once] == ["begin", "begin", "end", "end"]
+        first, second = (process for _, process in at_once[:2])
+        assert (first.device, second.device) == ("cuda:0", "cuda:1")
+        one, other = slices[number : number + 2]
+        assert (one.role, other.role) == (first.role, second.role)
+        assert (first.subject, second.subject) == tuple(
+            {"reference": "old", "candidate": "new"}[r.role] for r in (one, other)
+        )
+        assert one.role != other.role
+        assert one.started_s == other.started_s
+        assert one.steps == other.steps
+    for block in range(8):
+        seats = {(p.role, p.position % 2) for p in slices[4 * block : 4 * block + 4]}
+        assert len(seats) == 4, "each role once on each card"
+
+
+def test_the_cards_difference_cancels_in_every_block(on_two: Run) -> None:
+    reading = read(on_two.run(), ON_TWO, ("side_by_side",), DEFAULT_LIMITS)
+    assert reading.ratio is not None
+    assert len(reading.valid) == 8
+    assert abs(reading.ratio.estimate) < 2e-3
+    assert reading.ratio.spread < 2e-3
+
+
+def test_four_fresh_processes_a_pair_all_of_them_the_runs_own_and_all_closed(on_two: Run) -> None:
+    on_two.run()
+    made = on_two.bench.processes[-8:]
+    subjects = [("reference", "old", "cuda:0"), ("candidate", "new", "cuda:0"),
+                ("reference", "old", "cuda:1"), ("candidate", "new", "cuda:1")]  # fmt: skip
+    assert [(process.role, process.subject, process.device) for process in made] == subjects * 2
+    assert all(process.closed for process in on_two.bench.processes)
+    owned = [owned[1:] for owned in on_two.sampler.owned if len(owned) == 5]
+    assert owned == [tuple(process.pid for process in made[:4]), tuple(process.pid for process in made[4:])]
+
+
+def test_only_slices_on_the_watched_card_have_what_was_seen_there(on_two: Run) -> None:
+    for piece in beside(on_two.run()):
+        if piece.position % 2:
+            assert (piece.before, piece.after, piece.sm_clock_mhz, piece.activity) == (None, None, None, {})
+        else:
+            assert piece.before is not None
+            assert piece.after is not None
+            assert piece.before.at_s <= piece.started_s < piece.ended_s <= piece.after.at_s
+            assert piece.sm_clock_mhz == 1500.0
+
+
+AHEAD = 96
+"""Slices before the first side by side."""
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_trouble_of_one_card_ends_the_processes_of_both(lab: Any, at: int) -> None:
+    run = Run(lab, plan=ON_TWO, breaks_at=(AHEAD + at,))
+    evidence = run.run()
+    (trouble,) = evidence.troubles
+    broke = [process for word, process in run.bench.told if word == "end"][AHEAD + at - 1]
+    assert (trouble.role, trouble.where) == (broke.role, f"side_by_side block 0, position {at - 1}")
+    assert len(evidence.slices) == len(run.watcher.slice_rows) == AHEAD
+    assert all(process.closed for process in run.bench.processes)
+    assert run.sampler.stops == 1
+
+
+def test_trouble_of_both_cards_is_told_of_both(lab: Any) -> None:
+    """As when the host runs out of memory: then nobody can say that it is the candidate's fault."""
+    evidence = Run(lab, plan=ON_TWO, breaks_at=(AHEAD + 1, AHEAD + 2)).run()
+    assert {trouble.role for trouble in evidence.troubles} == {"reference", "candidate"}
+
+
+def test_a_candidate_that_cannot_be_built_on_the_second_card_is_told_with_the_card(lab: Any) -> None:
+    run = Run(lab, plan=ON_TWO)
+    opened = run.bench.open
+
+    def refuse(role: Any, subject: str, plan: Plan, pair: int) -> MadeProcess:
+        if (subject, plan.device) == ("new", "cuda:1"):
+            raise BenchTrouble("exception", "no room")
+        return opened(role, subject, plan, pair)
+
+    run.bench.open = refuse  # type: ignore[method-assign]
+    (trouble,) = run.run().troubles
+    assert (trouble.role, trouble.where) == ("candidate", "side_by_side pair 0, building on cuda:1")
+    assert all(process.closed for process in run.bench.processes)
+
+
+def test_a_wish_to_stop_side_by_side_leaves_no_process(lab: Any) -> None:
+    run = Run(lab, plan=ON_TWO)
+    waits = itertools.count(1)
+
+    def stop() -> None:
+        if sum(not process.closed for process in run.bench.processes) == 4 and next(waits) == 3:
+            raise RunCancelled("stop")
+
+    run.bench.watch = lambda waiting: setattr(run.bench, "waiting", stop)  # type: ignore[method-assign]
+    with pytest.raises(RunCancelled):
+        run.run()
+    assert len(run.bench.processes) == 2 * 2 * 3 + 4
+    assert all(process.closed for process in run.bench.processes)
+
+
+def test_progress_counts_side_by_side_from_the_beginning(on_two: Run) -> None:
+    on_two.run()
+    assert {report[2] for report in on_two.watcher.reports} == {128}
+    assert on_two.watcher.reports[-1][1:] == (128, 128)
+
+
+def test_a_device_that_is_not_watched_is_compared_side_by_side_too(on_two: Run) -> None:
+    on_two.sampler = on_two.bench.sampler = MadeSampler(on_two.time, absent=True)
+    assert list(on_two.run().planned_blocks) == ["a_a", "comparison", "side_by_side"]

@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import select
 import signal
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ import numpy as np
 import pytest
 
 import service.executors.bench as bench_module
-from service.executors.bench import LocalBench
+from service.executors.bench import LocalBench, LocalBenchProcess
 from service.executors.bench_child import BenchParts
 from service.parity.errors import BenchTrouble, RunCancelled
+from service.parity.measurements import Role
 from service.parity.plan import Plan
 
 PATIENCE_S = 30
@@ -72,16 +75,17 @@ def test_both_of_a_pair_step_on_one_processor_where_some_are_given(parts: BenchP
     given = sorted(allowed)[:2]
     with contextlib.ExitStack() as closing:
 
-        def where(bench: LocalBench, pair: int) -> set[int]:
-            process = bench.open("candidate", "fine", PLAN, pair)
+        def where(bench: LocalBench, pair: int, plan: Plan = PLAN) -> set[int]:
+            process = bench.open("candidate", "fine", plan, pair)
             closing.callback(process.close)
             process.built()
             process.warm_up(0.1)
             return os.sched_getaffinity(process.pid)
 
-        tied = LocalBench(parts, given)
+        tied = LocalBench(parts, lambda plan: given if plan.device == "auto" else ())
         assert [where(tied, pair) for pair in (0, 0, 1, 2)] == [{given[pair % len(given)]} for pair in (0, 0, 1, 2)]
         assert where(LocalBench(parts), 0) == allowed
+        assert where(tied, 0, replace(PLAN, device="cpu")) == allowed
 
 
 @pytest.mark.parametrize(
@@ -150,6 +154,58 @@ def test_a_wish_to_stop_is_heard_while_a_process_works(bench: LocalBench, subjec
         work()
     assert len(pids) == 1
     assert ended(pids[0])
+
+
+def two_begun(bench: LocalBench, closing: contextlib.ExitStack, *subjects: str) -> list[LocalBenchProcess]:
+    """Both built and warmed up, and 4 steps begun on each."""
+    roles: tuple[Role, Role] = ("reference", "candidate")
+    processes = [bench.open(role, subject, PLAN, 0) for role, subject in zip(roles, subjects, strict=True)]
+    for process in processes:
+        closing.callback(process.close)
+        process.built()
+        process.warm_up(0.1)
+    for process in processes:
+        process.begin_steps(4)
+    return processes
+
+
+def test_steps_that_were_begun_run_at_the_same_time(parts: BenchParts, tmp_path: Path) -> None:
+    """Neither is done before the other has begun: one after the other would stall."""
+    os.mkfifo(tmp_path / "pipe")
+    with contextlib.ExitStack() as closing:
+        bench = LocalBench(parts, stall_s=PATIENCE_S)
+        pair = two_begun(bench, closing, f"meets r {tmp_path}/pipe", f"meets w {tmp_path}/pipe")
+        for process in pair:
+            np.testing.assert_array_equal(process.end_steps().step_ms, [2.0] * 4)
+    assert all(ended(process.pid) for process in pair)
+
+
+def test_trouble_of_one_leaves_the_other_to_be_heard_or_closed(bench: LocalBench) -> None:
+    with contextlib.ExitStack() as closing:
+        broken, other = two_begun(bench, closing, "raises", "fine")
+        with pytest.raises(BenchTrouble, match="the reference's process, timing 4 steps, raised ZeroDivisionError"):
+            broken.end_steps()
+        assert ended(broken.pid)
+        assert other.end_steps().step_ms.shape == (4,)
+    with contextlib.ExitStack() as closing:
+        broken, other = two_begun(bench, closing, "raises", "hangs")
+        with pytest.raises(BenchTrouble):
+            broken.end_steps()
+    assert ended(other.pid), "one that is at work is ended, not asked"
+
+
+def test_a_wish_to_stop_is_heard_while_two_work(bench: LocalBench) -> None:
+    def stop() -> None:
+        raise RunCancelled("stop")
+
+    with contextlib.ExitStack() as closing:
+        pair = two_begun(bench, closing, "hangs", "hangs")
+        bench.watch(stop)
+        began = time.monotonic()
+        with pytest.raises(RunCancelled):
+            pair[0].end_steps()
+        assert time.monotonic() - began < 10
+    assert all(ended(process.pid) for process in pair)
 
 
 def test_a_subject_that_will_not_close_is_ended(bench: LocalBench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ from service.parity.record import (
     SynchronizedEvidence,
     TapDiff,
 )
-from service.parity.timing import ORDERS
+from service.parity.timing import ORDERS, on_second_device
 
 PLAN = Plan(
     model=ModelSpec(vector_length=8, hidden_layers=1, bottleneck=4),
@@ -216,6 +216,8 @@ def passing() -> RunRecord:
 
 
 STEP_MS = 0.5
+SECOND_CARD = 1.3
+"""How much slower the second card of a made session is."""
 SAMPLER = SamplerReport("nvml", "cuda:0", "NVIDIA H100 80GB HBM3", "GPU-1", wall_s=100.0, cpu_s=0.3, reads=1000)
 
 
@@ -236,8 +238,18 @@ def timed_session(
     for block, position in itertools.product(range(blocks), range(4)):
         role = ORDERS[block % 2][position]
         step_ms = STEP_MS * math.exp(noise[block, position]) * (ratio if role == "candidate" else 1.0)
-        steps, began = 2000, 10.0 + 2.0 * (4 * block + position)
+        turn, unwatched = position, on_second_device(kind, position)
+        if kind == "side_by_side":
+            turn, step_ms = position // 2, step_ms * (SECOND_CARD if unwatched else 1.0)
+        steps, began = 2000, 10.0 + 2.0 * (4 * block + turn)
         busy = steps * step_ms / 1e3
+        seen: dict[str, Any] = {
+            "before": edge(began, 300.0 * began),
+            "after": edge(began + busy * 1.01, 300.0 * (began + busy * 1.01)),
+            "sm_clock_mhz": 1980.0,
+            "kernel_resident_pct": 90.0,
+            "activity": {"sm_active_pct": 12.0, "power_w": 300.0},
+        }
         slices.append(
             Slice(
                 session=kind,
@@ -251,11 +263,7 @@ def timed_session(
                 steps_busy_s=busy,
                 started_s=began,
                 ended_s=began + busy * 1.01,
-                before=edge(began, 300.0 * began),
-                after=edge(began + busy * 1.01, 300.0 * (began + busy * 1.01)),
-                sm_clock_mhz=1980.0,
-                kernel_resident_pct=90.0,
-                activity={"sm_active_pct": 12.0, "power_w": 300.0},
+                **({} if unwatched else seen),
             )
         )
     return tuple(slices)
@@ -309,6 +317,21 @@ def measured(passing: RunRecord) -> RunRecord:
     """The passing record with the phases of a GPU."""
     traces = tuple(memory_trace(role) for role in SIDES)
     return replace(passing, plan=GPU_PLAN, performance=performance(), memory=MemoryEvidence(traces, seconds=5.0))
+
+
+@pytest.fixture
+def on_two(measured: RunRecord) -> Callable[..., RunRecord]:
+    """`on_two(*sessions)`: the measured record of a plan with a second card; by default with an equal session there."""
+
+    def made(*sessions: tuple[Slice, ...], **fields: Any) -> RunRecord:
+        plan = replace(GPU_PLAN, performance=replace(GPU_PLAN.performance, second_device="cuda:1"))
+        known = sessions or (
+            *(timed_session(kind, seed=number) for number, kind in enumerate(("a_a", "sampler", "comparison"))),  # type: ignore[arg-type]
+            timed_session("side_by_side", seed=9),
+        )
+        return replace(measured, plan=plan, performance=performance(*known, **fields))
+
+    return made
 
 
 @pytest.fixture

@@ -229,6 +229,19 @@ def test_no_single_deletion_of_what_hardware_did_passes(measured: RunRecord) -> 
     assert not passed, "\n".join(passed)
 
 
+def test_no_single_deletion_of_what_two_cards_did_passes(on_two: Callable[..., RunRecord]) -> None:
+    record, passed = on_two(), []
+    assert MEASURED[HARDWARE_CHECKS[0]](record, named_policy("strict")).outcome == "pass"
+    assert record.performance is not None
+    for what, changed in deletions(record.performance, "performance"):
+        if changed == record.performance or BESIDE & set(re.split(r"[^a-z_]+", what)):
+            continue
+        made = replace(record, performance=changed)
+        if MEASURED[HARDWARE_CHECKS[0]](made, named_policy("strict")).outcome == "pass":
+            passed.append(what)
+    assert not passed, "\n".join(passed)
+
+
 def test_a_record_of_a_gpu_passes_every_policy(measured: RunRecord) -> None:
     assert {judge(measured, policy).outcome for policy in POLICIES.values()} == {"PASS"}
 

@@ -270,6 +270,87 @@ def test_the_margin_is_the_policys(session: Session, timed: Timed) -> None:
     assert tight.outcome == "inconclusive"
 
 
+# --- side by side -----------------------------------------------------------------------------------------------------
+
+OnTwo = Callable[..., RunRecord]
+
+
+def two(session: Session, on_two: OnTwo, **ratios: float) -> RunRecord:
+    kinds = ["a_a", "sampler", "comparison", "side_by_side", *(kind for kind in ratios if kind == "confirmation")]
+    return on_two(*(session(kind, ratio=ratios.get(kind, 1.0), seed=number) for number, kind in enumerate(kinds)))
+
+
+def test_side_by_side_stands_beside_the_comparison(on_two: OnTwo) -> None:
+    result = judged(on_two())
+    assert result.outcome == "pass", result.message
+    assert "side by side on two cards: equivalent, " in result.message
+    shown = result.evidence["sessions"]["side_by_side"]
+    assert (shown["ratio"], shown["slices_without_counters"]) == (pytest.approx(1.0, abs=0.01), 24)
+    assert result.value == result.evidence["sessions"]["comparison"]["ratio"]
+
+
+@pytest.mark.parametrize(("comparison", "decision"), [(1.0, "equivalent"), (0.9, "faster")])
+def test_a_pass_that_two_cards_contradict_is_none(
+    session: Session, on_two: OnTwo, comparison: float, decision: str
+) -> None:
+    result = judged(two(session, on_two, comparison=comparison, side_by_side=1.2))
+    assert result.outcome == "inconclusive"
+    assert result.message.startswith(f"{decision} on one card, but side by side on two cards disagrees: ")
+    assert "side by side on two cards: slower, 1.1998 [1.19" in result.message
+
+
+@pytest.mark.parametrize(
+    ("ratios", "outcome"),
+    [
+        ({"side_by_side": 0.8}, "pass"),
+        ({"side_by_side": 1.05}, "pass"),
+        ({"comparison": 1.2, "side_by_side": 1.0}, "inconclusive"),
+        ({"comparison": 1.2, "side_by_side": 0.8, "confirmation": 1.2}, "fail"),
+        ({"comparison": 1.2, "side_by_side": 1.2, "confirmation": 1.2}, "fail"),
+        ({"comparison": 1.05, "side_by_side": 1.0}, "inconclusive"),
+        ({"a_a": 1.04, "side_by_side": 1.2}, "inconclusive"),
+    ],
+    ids=str,
+)
+def test_side_by_side_makes_no_pass_and_no_fail(
+    session: Session, on_two: OnTwo, ratios: dict[str, float], outcome: str
+) -> None:
+    result = judged(two(session, on_two, **ratios))
+    assert result.outcome == outcome, result.message
+    assert "disagrees: " not in result.message
+
+
+def test_too_few_valid_blocks_side_by_side_are_told_and_decide_nothing(session: Session, on_two: OnTwo) -> None:
+    few = disturbed(session("side_by_side", ratio=1.2), 5)
+    result = judged(on_two(session("a_a"), session("sampler", seed=1), session("comparison", seed=2), few))
+    assert result.outcome == "pass", result.message
+    assert "side by side decides nothing: 7 of 12 blocks" in result.message
+
+
+def test_a_planned_session_side_by_side_may_not_be_missing(session: Session, on_two: OnTwo) -> None:
+    result = judged(on_two(session("a_a"), session("sampler", seed=1), session("comparison", seed=2)))
+    assert (result.outcome, result.message) == (
+        "inconclusive",
+        "the comparison side by side on two cards was not carried out",
+    )
+    whole = on_two().performance
+    assert whole is not None
+    cut = judged(on_two(slices=whole.slices[:-1]))
+    assert (cut.outcome, "11 of 12 blocks" in cut.message) == ("inconclusive", True)
+
+
+@pytest.mark.parametrize("role", ["reference", "candidate"])
+def test_a_fault_side_by_side_is_its_sides(on_two: OnTwo, role: Any) -> None:
+    whole = on_two()
+    assert whole.performance is not None
+    slices = list(whole.performance.slices)
+    index = next(i for i, piece in enumerate(slices) if (piece.session, piece.role) == ("side_by_side", role))
+    slices[index] = replace(slices[index], median_step_ms=NAN)
+    assert judged(on_two(slices=tuple(slices))).outcome == BLAME[role]
+    trouble = TimingTrouble(role, "side_by_side block 2, position 1", "gone", "died")
+    assert judged(on_two(troubles=(trouble,))).outcome == BLAME[role]
+
+
 # --- the operating figures --------------------------------------------------------------------------------------------
 
 TRIALS = 30

@@ -36,6 +36,7 @@ from service.parity.plan import (
     TrainingSpec,
     layer_sizes,
     plan_from_document,
+    second_device_fault,
 )
 
 NAN, INF = float("nan"), float("inf")
@@ -80,6 +81,8 @@ BAD: list[tuple[str, Any]] = [
     *(("device", value) for value in ("", "gpu", "cuda", "cuda:", "cuda:-1", "cuda:1000", "cuda:٣")),
     *(("device", value) for value in ("CPU", "cpu ", "cpu\n", None, 0)),
     *(("phases", (phase,)) for phase in ("Synchronized", "Memory", "", "learning", None, 1)),
+    *(("performance.second_device", value) for value in ("", "auto", "cpu", "cuda", "cuda:-1", "cuda:1000")),
+    *(("performance.second_device", value) for value in ("cuda:1\n", 1, True, ["cuda:1"])),
     ("phases", ()),
     ("phases", ("synchronized", "synchronized")),
     ("phases", ("free_running", ["synchronized"])),
@@ -115,6 +118,7 @@ def test_bad_value_is_refused_by_its_field(name: str, value: Any) -> None:
         ("training.clip", 5e-324),
         ("seed", MAX_SEED),
         *(("device", device) for device in ("auto", "cpu", "cuda:0", "cuda:999")),
+        *(("performance.second_device", device) for device in (None, "cuda:0", "cuda:999")),
         ("phases", ("free_running",)),
         ("phases", ("free_running", "synchronized")),
         *(("phases", (phase,)) for phase in PHASES),
@@ -222,6 +226,65 @@ def test_digest_is_stable() -> None:
     )
     assert plan.digest() == Plan(**{f.name: getattr(plan, f.name) for f in dataclasses.fields(plan)}).digest()
     assert plan.digest() == "adccd2a8a50ede01501e95bedca15644e08e437187a72920cf98e41147205df0"
+
+
+def test_a_second_device_is_in_the_digest_only_where_there_is_one() -> None:
+    one, two = Plan(device="cuda:0"), planned("performance.second_device", "cuda:1")
+    assert "second_device" not in one.as_document()["performance"]
+    assert two.as_document()["performance"]["second_device"] == "cuda:1"
+    assert two.digest() not in (Plan().digest(), planned("performance.second_device", "cuda:2").digest())
+    assert plan_from_document(json.loads(json.dumps(two.as_document()))) == two
+    # As another Lockstep may write it.
+    document = one.as_document()
+    document["performance"]["second_device"] = None
+    assert plan_from_document(document) == one
+
+
+@pytest.mark.parametrize(
+    ("device", "second", "words"),
+    [
+        ("cuda:0", "auto", "name a GPU beside the plan's own, e.g. cuda:1"),
+        ("cuda:1", "cuda:1", "is 'cuda:1', which is the plan's device too"),
+        ("cpu", "cuda:1", "but the plan's device is cpu; side by side takes two GPUs"),
+    ],
+)
+def test_a_second_device_that_no_machine_has_is_refused_with_a_sentence(device: str, second: str, words: str) -> None:
+    plan = replace(planned("performance.second_device", second), device=device)
+    with pytest.raises(InvalidPlan, match=r"performance\.second_device: ") as refused:
+        plan.validate()
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("device", "second", "devices", "words"),
+    [
+        ("cuda:0", "cuda:1", "cuda:0 cuda:1 cpu", None),
+        ("cuda:1", "cuda:0", "cuda:0 cuda:1 cpu", None),
+        ("auto", "cuda:1", "auto cuda:0 cuda:1 cpu", None),
+        ("auto", None, "cpu", None),
+        ("cuda:0", "cpu", "cuda:0 cpu", None),  # the plan's own rule says it
+        (
+            "cuda:0",
+            "cuda:1",
+            "cuda:0 cpu",
+            "'cuda:1' is not usable here: there is only cuda:0, and side by side takes two",
+        ),
+        ("auto", "cuda:1", "auto cpu", "'cuda:1' is not usable here: there is no GPU"),
+        ("auto", "cuda:0", "auto cuda:0 cuda:1 cpu", "is 'cuda:0', which is the plan's device too; choose from cuda:1"),
+        ("cuda:0", "cuda:9", "cuda:0 cuda:1 cpu", "is 'cuda:9', which is not usable here; choose from cuda:1"),
+    ],
+)
+def test_a_second_device_where_these_devices_are(device: str, second: Any, devices: str, words: str | None) -> None:
+    plan = replace(planned("performance.second_device", second), device=device)
+    fault = second_device_fault(plan, devices.split())
+    assert (fault is None) == (words is None)
+    assert words is None or words in str(fault)
+
+
+def test_the_plan_of_the_second_device_alone() -> None:
+    plan = replace(planned("performance.second_device", "cuda:1"), device="cuda:0", seed=4)
+    there = plan.on_second_device().validate()
+    assert there == replace(plan, device="cuda:1", performance=replace(plan.performance, second_device=None))
 
 
 def test_order_of_phases_is_part_of_the_plan() -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -22,6 +22,7 @@ from service.parity.plan import Plan
 from service.parity.record import RunRecord
 from service.parity.timing import (
     DEFAULT_LIMITS,
+    ORDERS,
     Reading,
     TimingLimits,
     blamed,
@@ -29,6 +30,7 @@ from service.parity.timing import (
     decide_ratio,
     edge_share,
     next_session,
+    on_second_device,
     read,
     read_comparison,
     steady,
@@ -381,6 +383,72 @@ def test_limits_are_asked_for(session: Session, perform: Perform, plan: Plan) ->
     assert next_session(evidence, plan, TimingLimits(a_a_margin=1e-6)) is None
     assert steady(evidence, plan, DEFAULT_LIMITS)
     assert not steady(perform(session("comparison")), plan, DEFAULT_LIMITS)
+
+
+# --- side by side -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_cards(plan: Plan) -> Plan:
+    return replace(plan, performance=replace(plan.performance, second_device="cuda:1"))
+
+
+def test_side_by_side_follows_the_comparison_and_comes_before_a_second_look(
+    session: Session, perform: Perform, plan: Plan, two_cards: Plan
+) -> None:
+    assert "side_by_side" not in sequence(session, perform, plan, {})
+    assert sequence(session, perform, two_cards, {}) == [*START, "side_by_side"]
+    assert sequence(session, perform, two_cards, {"comparison": 1.2, "confirmation": 1.2}) == [
+        *START, "side_by_side", "confirmation"
+    ]  # fmt: skip
+    assert sequence(session, perform, two_cards, {}, sampler=absent()) == ["a_a", "comparison", "side_by_side"]
+    # By itself it is no reason to look again.
+    assert sequence(session, perform, two_cards, {"side_by_side": 1.2}) == [*START, "side_by_side"]
+
+
+def test_side_by_side_follows_what_is_seen_of_utilization(session: Session, perform: Perform, two_cards: Plan) -> None:
+    in_turns = tuple(replace(piece, turns=8, own_s=piece.wall_s) for piece in session("comparison"))
+    made = [session("a_a"), session("sampler"), in_turns]
+    assert next_session(perform(*made), two_cards) == "utilization"
+    assert next_session(perform(*made, session("utilization", blocks=4, pairs=1)), two_cards) == "side_by_side"
+
+
+def test_what_the_cards_differ_by_cancels(session: Session, perform: Perform, two_cards: Plan) -> None:
+    """The second card of the made session is 30 % slower."""
+    reading = reading_of(perform(session("side_by_side", ratio=1.1, spread=1e-4)), two_cards, "side_by_side")
+    assert reading.ratio is not None
+    assert reading.ratio.estimate == pytest.approx(math.log(1.1), abs=1e-3)
+    assert reading.ratio.spread < 1e-3
+    assert (len(reading.valid), reading.unwatched) == (12, 24)
+
+
+def test_only_odd_positions_side_by_side_are_on_the_second_card() -> None:
+    kinds: tuple[SessionKind, ...] = get_args(SessionKind)
+    there = {(kind, position) for kind in kinds for position in range(4) if on_second_device(kind, position)}
+    assert there == {("side_by_side", 1), ("side_by_side", 3)}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_each_order_has_each_role_once_on_each_card(order: tuple[str, ...]) -> None:
+    seats = {(role, on_second_device("side_by_side", position)) for position, role in enumerate(order)}
+    assert len(seats) == 4
+
+
+@pytest.mark.parametrize(("late", "rejected"), [(0.0, 0), (0.45, 0), (0.55, 1), (5.0, 1), (-0.45, 0), (-0.55, 1)])
+@pytest.mark.parametrize("position", range(4))
+def test_slices_that_were_not_timed_at_the_same_time_reject_their_block(
+    session: Session, perform: Perform, two_cards: Plan, late: float, rejected: int, position: int
+) -> None:
+    slices = tuple(replace(piece, ended_s=piece.started_s + 1.0) for piece in session("side_by_side", spread=0.0))
+    began = slices[4 + position].started_s + late
+    moved = changed(slices, 4 + position, started_s=began, ended_s=began + 1.0)
+    reading = reading_of(perform(moved), two_cards, "side_by_side")
+    assert [block.number for block in reading.rejected] == ([1] if rejected else [])
+    assert all("side by side shared" in reason for block in reading.rejected for reason in block.reasons)
+
+
+def test_the_other_sessions_are_never_at_the_same_time(session: Session, perform: Perform, plan: Plan) -> None:
+    assert not reading_of(perform(session("comparison")), plan).rejected
 
 
 def test_limits_cannot_change_under_way() -> None:

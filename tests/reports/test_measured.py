@@ -25,6 +25,8 @@ from service.parity.plan import PHASES, MemorySpec
 from service.parity.policy import named_policy
 from service.parity.record import SIDES, Side
 from service.reports.html import render_html
+from service.reports.markdown import render_markdown
+from service.reports.measured_view import performance_view
 from service.reports.report import build_report
 
 ROOT = Path(__file__).parents[2]
@@ -46,27 +48,45 @@ def slices(session: Any, blocks: int, ratio: float, began: float) -> list[Slice]
     return rows
 
 
+def side_by_side(ratio: float, began: float) -> list[Slice]:
+    """Two at a time; nothing was seen of the second card, which is a fifth slower."""
+    return [
+        replace(
+            piece,
+            started_s=(start := began + piece.block * 4 + 2 * (piece.position // 2)),
+            ended_s=start + 0.5,
+            **({"median_step_ms": 1.2 * piece.median_step_ms, "sm_clock_mhz": None} if piece.position % 2 else {}),
+        )
+        for piece in slices("side_by_side", 12, ratio, began)
+    ]
+
+
 def trace(role: Side, peak: int) -> MemoryTrace:
     samples = tuple(MemorySample(step, 1000, 2000, 3000) for step in range(-1, 20))
     events = (AllocationEvent(-1, "malloc", 1000),)
     return MemoryTrace(role, "cupy memory hook", 20, 10, peak, samples, events, context_bytes=77)
 
 
-def measured(passing: Any, ratio: float = 1.0, peak: int = 1000) -> dict[str, Any]:
+def measured(passing: Any, ratio: float = 1.0, peak: int = 1000, beside: float | None = None) -> dict[str, Any]:
+    """`beside`: the ratio that two cards side by side give."""
+    more = [] if beside is None else side_by_side(beside, 400)
+    extra = [*(["confirmation"] if ratio > 1.05 else []), *(["side_by_side"] if more else [])]
     performance = PerformanceEvidence(
         "cuda events",
         3,
         slices=tuple(
             slices("a_a", 12, 1.0, 0) + slices("sampler", 12, 1.0, 100) + slices("comparison", 12, ratio, 200)
-            + (slices("confirmation", 12, ratio, 300) if ratio > 1.05 else [])
+            + (slices("confirmation", 12, ratio, 300) if ratio > 1.05 else []) + more
         ),
-        planned_blocks=dict.fromkeys(("a_a", "sampler", "comparison", *(["confirmation"] if ratio > 1.05 else [])), 12),
+        planned_blocks=dict.fromkeys(("a_a", "sampler", "comparison", *extra), 12),
         step_flops=dict.fromkeys(SIDES, 10**9),
         fill_blocks_per_sm=8.0,
         sampler=SamplerReport("nvml", "cuda:0", "a card", "GPU-1", wall_s=10.0, cpu_s=0.1, reads=40),
         seconds=12.0,
     )  # fmt: skip
     plan = replace(passing.run.plan, phases=PHASES, memory=MemorySpec(20))
+    if more:
+        plan = replace(plan, device="cuda:0", performance=replace(plan.performance, second_device="cuda:1"))
     memory = MemoryEvidence((trace("reference", 1000), trace("candidate", peak)), seconds=2.0)
     record = replace(passing.record, plan=plan, performance=performance, memory=memory)
     verdict = judge(record, named_policy("default"))
@@ -94,6 +114,33 @@ def test_a_slow_and_a_large_candidate_fail_on_the_page_too(passing: Any) -> None
     for name in ("performance", "utilization", "memory"):
         section = page.split(f'<section id="{name}"', 1)[1].split("</section>", 1)[0]
         assert "<svg" in section or "<table" in section
+
+
+def test_side_by_side_stands_beside_the_comparison_in_every_form(passing: Any) -> None:
+    report = measured(passing, beside=1.2)
+    assert report["plan"]["performance"]["second_device"] == "cuda:1"
+    found = report["performance"]
+    assert [entry["session"] for entry in found["sessions"]] == ["comparison", "side_by_side", "a_a", "sampler"]
+    assert found["sessions"][1]["ratio"] == pytest.approx(1.2, rel=1e-3)
+    assert found["decision"] == "equivalent"
+    pairs = [pair for pair in found["pairs"] if pair["session"] == "side_by_side"]
+    assert [pair["ratio"] for pair in pairs] == [pytest.approx(1.2, rel=2e-3)] * 3
+    (check,) = (check for check in report["checks"] if check["name"] == "performance.step_time")
+    assert (check["outcome"], "side by side on two cards disagrees" in check["message"]) == ("inconclusive", True)
+    assert "--second-device cuda:1" in report["replay"]
+    view = performance_view(report)
+    rows = [(row["name"], row["note"], row["judged"]) for row in view["rows"]]
+    at = rows.index(("Side by side", "both at once, a card each: may contradict", False))
+    assert [name for name, _, _ in rows[at + 1 : at + 4]] == ["Process pair 1", "Process pair 2", "Process pair 3"]
+    assert "on the second card" in view["lanes"]
+    assert "ratio of step times, side by side" in render_markdown(report)
+    assert "both at once, a card each" in render_html(report)
+
+
+def test_without_a_second_card_nothing_is_said_of_one(passing: Any) -> None:
+    report = measured(passing)
+    assert "side_by_side" not in json.dumps(report)
+    assert "side by side" not in render_markdown(report).lower()
 
 
 def test_a_phase_that_broke_and_one_that_did_not_end(passing: Any) -> None:

@@ -113,6 +113,26 @@ class TestLanes:
         starts = {e.attrib["x"] for e in well_formed(made).iter("rect")}
         assert len(starts) == 1
 
+    def test_two_cards_at_once_stand_above_each_other(self) -> None:
+        rows = [
+            piece(0, p, "reference" if p in (0, 3) else "candidate", 1.0 + p // 2, 2.0 + p // 2, session="side_by_side")
+            for p in range(4)
+        ]
+        made = slice_lanes(rows)
+        assert "side by side" in texts(made)
+        boxes = [e for e in well_formed(made).iter("rect") if e.get("class") in ("ref-fill", "cand-fill")]
+        assert boxes[0].attrib["x"] == boxes[1].attrib["x"]
+        assert boxes[2].attrib["x"] == boxes[3].attrib["x"]
+        assert boxes[0].attrib["y"] != boxes[1].attrib["y"]
+        titles = ["".join(box.itertext()) for box in boxes]
+        assert [title.rpartition(" on the ")[2] for title in titles] == ["first card", "second card"] * 2
+
+    def test_what_is_not_sampled_shades_nothing(self) -> None:
+        rows = [piece(0, p, "reference", float(p), p + 1.0, session="side_by_side") for p in range(4)]
+        strip = Strip(series([1.0, 2.0], [3.0, 4.0], []), 3.0, 4.0)
+        shaded = [e.attrib["d"] for e in well_formed(telemetry_strips(rows, [strip], 5.0)).iter("path")]
+        assert [path.count("M") for path in shaded] == [2]
+
 
 class TestStrips:
     def test_nothing_to_draw_is_nothing(self) -> None:

@@ -89,7 +89,11 @@ def test_no_default_is_left_out() -> None:
     """Another version's defaults may be others; the command must not lean on them."""
     options = typer.main.get_command(app).commands["run"].params  # type: ignore[attr-defined]
     names = {option.opts[0] for option in options} - {"--database", "--json", "--quiet"}
-    assert set(flags_of(replay_command(Plan(), named_policy("default")))) == names
+    two = Plan(device="cuda:0", performance=PerformanceSpec(second_device="cuda:1"))
+    assert set(flags_of(replay_command(two, named_policy("default")))) == names
+    assert flags_of(replay_command(two, named_policy("default")))["--second-device"] == "cuda:1"
+    # No flag says that there is none; nor would another version take one of its own accord.
+    assert set(flags_of(replay_command(Plan(), named_policy("default")))) == names - {"--second-device"}
 
 
 def test_a_policy_that_is_not_built_in_is_a_file() -> None:
@@ -105,3 +109,5 @@ def test_a_value_like_a_flag_stays_a_value() -> None:
 def test_up_to_a_step_runs_the_synchronized_phase_only() -> None:
     flags = flags_of(replay_up_to(PLAN, named_policy("default"), 44))
     assert (flags["--phases"], flags["--sync-steps"], flags["--sync-every"]) == ("synchronized", "45", "11")
+    two = dataclasses.replace(PLAN, performance=PerformanceSpec(second_device="cuda:1"))
+    assert "--second-device" not in flags_of(replay_up_to(two, named_policy("default"), 44)), "it needs one card"

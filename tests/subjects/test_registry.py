@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from service.parity.errors import DeviceUnavailable, UnknownName
-from service.parity.plan import ModelSpec, Plan, TrainingSpec
+from service.parity.plan import ModelSpec, PerformanceSpec, Plan, TrainingSpec
 from service.subjects import devices
 from service.subjects.datasets import check_dataset, dataset_entries, load_dataset
-from service.subjects.devices import array_module, find_devices, resolve_device
+from service.subjects.devices import array_module, check_second_device, find_devices, resolve_device
 from service.subjects.registry import check_subjects, registered_subjects
 
 
@@ -120,6 +120,17 @@ def test_gpus_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (resolve_device("auto"), resolve_device("cuda:1")) == ("cuda:0", "cuda:1")
     with pytest.raises(DeviceUnavailable, match="use one of: auto, cuda:0, cuda:1, cpu"):
         resolve_device("cuda:2")
+
+
+def test_a_second_gpu_that_is_not_here_is_refused_by_its_own_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(device="cuda:0", performance=PerformanceSpec(second_device="cuda:1"))
+    with_cupy(monkeypatch, FakeCupy(2))
+    check_second_device(plan)
+    with_cupy(monkeypatch, FakeCupy(1))
+    check_second_device(Plan(device="cuda:0"))
+    with pytest.raises(DeviceUnavailable, match="there is only cuda:0, and side by side takes two") as refused:
+        check_second_device(plan)
+    assert [problem.field for problem in refused.value.problems] == ["performance.second_device"]
 
 
 def test_array_module_of_the_processor() -> None:
