@@ -8,7 +8,6 @@ short turns (docs/measuring.md). What the sampler saw is attached to the slices 
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,8 +18,10 @@ from typing import cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from service.engine.launch_geometry import largest_grid
 from service.engine.observer import Observer
 from service.engine.telemetry_in_slices import seen_within
+from service.engine.turns import Turns, levelled_times, steps_of_slice, turns_of_slice
 from service.parity.errors import BenchTrouble, RunFailed
 from service.parity.measurements import (
     POLLED_FIELDS,
@@ -52,35 +53,11 @@ from service.ports import Bench, BenchProcess, Clock, Sampler, TimedSteps
 
 PHASE = "performance"
 
-SHORT_STEP_MS = 30.0
-MIN_STEPS, MIN_SHORT_STEPS = 5, 30
-MAX_STEPS = 50_000
-"""Of a slice: more events than a driver likes to hold. Only steps of under 20 us would need them."""
-
-TURN_SECONDS = 0.015
-TURN_STEPS = 3
-"""A turn is at least so long, and at least so many steps."""
-SETTLE_STEPS, SETTLE_LONG_STEPS = 2, 1
-"""Steps before those of a turn, untimed: the first finds caches that are the other side's. The latter of long steps."""
 UTILIZATION_SLICE_S = 1.2
 """Six of the periods over which the driver's utilization is a mean."""
 
 _ORDER_STREAM = 7
 _KINDS: tuple[SessionKind, ...] = get_args(SessionKind)
-
-MATRIX_BLOCK, SMALL_MATRIX_BLOCK = (32, 16), (16, 16)
-FEW_BLOCKS = 680
-"""The launch geometry of the reference's matrix product: blocks of (32, 16) threads over (rows, columns) of the result,
-of (16, 16) where those are fewer than this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turns:
-    """How a slice is taken: in `turns` of `steps` timed steps, each after `settle` untimed ones."""
-
-    turns: int
-    steps: int
-    settle: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,44 +436,3 @@ def _on(plan: Plan, kind: SessionKind) -> str:
 def _demand_device(report: SamplerReport) -> None:
     if report.lost_reason is not None:
         raise RunFailed("gpu_lost", f"the device was lost while it was watched: {report.lost_reason}")
-
-
-def steps_of_slice(slice_seconds: float, step_ms: float) -> int:
-    """Enough steps for the slice's busy time, and at least as many as a median needs."""
-    least = MIN_SHORT_STEPS if step_ms < SHORT_STEP_MS else MIN_STEPS
-    return min(max(math.ceil(slice_seconds * 1e3 / step_ms), least), MAX_STEPS)
-
-
-def turns_of_slice(steps: int, step_ms: float) -> Turns:
-    """A slice of at least so many steps, in turns."""
-    each = min(max(math.ceil(TURN_SECONDS * 1e3 / step_ms), TURN_STEPS), steps)
-    settle = SETTLE_STEPS if step_ms < SHORT_STEP_MS else SETTLE_LONG_STEPS
-    return Turns(math.ceil(steps / each), each, settle)
-
-
-def levelled_times(step_ms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Step times (4, turns, steps) as they would be had the machine been equally fast in all turns of the block.
-
-    Its level in a turn is the geometric mean of the medians of all four slices there, two of each role: whose a step is
-    plays no part. Without this the median of a slice would jump wherever about half of its turns were slow.
-    """
-    levels = np.log(np.median(step_ms, axis=2)).mean(axis=0)
-    return np.asarray(step_ms * np.exp(levels.mean() - levels)[None, :, None])
-
-
-def largest_grid(plan: Plan) -> int:
-    """Thread blocks of the plan's product that has the most of them, by the reference's launch geometry.
-
-    The products of a step for a layer of (K, N) and a batch of B: (B, N) forward, (K, N) and (B, K) backward.
-    """
-    rows, widths = plan.training.batch_size, plan.layer_sizes()
-    shapes = [(rows, width) for width in widths] + list(itertools.pairwise(widths))
-    return max(map(_grid, shapes))
-
-
-def _grid(shape: tuple[int, int]) -> int:
-    blocks = [math.ceil(shape[0] / block[0]) * math.ceil(shape[1] / block[1]) for block in _GEOMETRIES]
-    return blocks[0] if blocks[0] >= FEW_BLOCKS else blocks[1]
-
-
-_GEOMETRIES = (MATRIX_BLOCK, SMALL_MATRIX_BLOCK)

@@ -12,17 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.engine.performance import (
-    PerformancePhase,
-    Turns,
-    largest_grid,
-    levelled_times,
-    steps_of_slice,
-    turns_of_slice,
-)
+from service.engine.launch_geometry import largest_grid
+from service.engine.performance import PerformancePhase
 from service.parity.errors import BenchTrouble, RunCancelled, RunFailed
 from service.parity.measurements import EdgeReading, PerformanceEvidence, SamplerReport, Slice, TelemetrySample
-from service.parity.plan import ModelSpec, PerformanceSpec, Plan, TrainingSpec
+from service.parity.plan import PerformanceSpec, Plan
 from service.parity.timing import DEFAULT_LIMITS, read
 from service.ports import DeviceFigures, TimedSteps
 
@@ -256,22 +250,6 @@ def test_both_roles_take_the_same_number_of_steps_by_the_faster_one(lab: Any) ->
     assert {piece.steps for piece in slices if piece.session == "a_a"} == {50}
 
 
-@pytest.mark.parametrize(
-    ("steps", "step_ms", "turns"),
-    [
-        (200, 5.0, Turns(67, 3, 2)),
-        (42, 5.0, Turns(14, 3, 2)),
-        (43, 5.0, Turns(15, 3, 2)),
-        (3334, 0.3, Turns(67, 50, 2)),
-        (30, 25.0, Turns(10, 3, 2)),
-        (10, 100.0, Turns(4, 3, 1)),
-        (3, 1000.0, Turns(1, 3, 1)),
-    ],
-)
-def test_turns_of_a_slice(steps: int, step_ms: float, turns: Turns) -> None:
-    assert turns_of_slice(steps, step_ms) == turns
-
-
 @pytest.fixture
 def on_gpu(lab: Any) -> Run:
     """A candidate that is a tenth slower, on a device that is timed as a GPU is."""
@@ -296,23 +274,6 @@ def test_on_a_gpu_the_slices_of_a_block_take_turns(on_gpu: Run) -> None:
     assert max(piece.started_s for piece in block) < min(piece.ended_s for piece in block)
 
 
-def test_the_machines_speed_is_taken_out_turn_by_turn_whoever_was_slow() -> None:
-    draw = np.random.default_rng(0)
-    steady = draw.uniform(4.9, 5.1, (4, 9, 3)) * np.array([1.0, 1.08, 1.08, 1.0])[:, None, None]
-    speed = np.where(np.arange(9) % 2, 1.0, 1.6)[None, :, None]
-    np.testing.assert_allclose(np.log(levelled_times(steady * speed)).std(), np.log(levelled_times(steady)).std())
-    medians = np.median(levelled_times(steady * speed).reshape(4, -1), axis=1)
-    ratio = medians[1:3].mean() / medians[[0, 3]].mean()
-    assert ratio == pytest.approx(1.08, rel=0.01)
-    np.testing.assert_allclose(levelled_times(steady[:, :1]), steady[:, :1])
-    # A side that is slow in every other turn is slow by its share, not hidden: its level is half of the four's.
-    own = steady.copy()
-    own[1:3, ::2] *= 1.2
-    assert np.log(levelled_times(own)[1:3] / levelled_times(own)[[0, 3]]).mean() == pytest.approx(
-        np.log(own[1:3] / own[[0, 3]]).mean()
-    )
-
-
 def test_turns_change_places_in_both_halves_of_a_block(on_gpu: Run) -> None:
     evidence = on_gpu.run()
     first = next(piece for piece in evidence.slices if piece.session == "a_a").role
@@ -325,19 +286,10 @@ def test_turns_change_places_in_both_halves_of_a_block(on_gpu: Run) -> None:
 
 def test_slices_of_one_turn_need_no_session_of_utilization(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = replace(PLAN, performance=PerformanceSpec(8, 0.1, 3))
-    monkeypatch.setattr("service.engine.performance.MIN_STEPS", 3)
+    monkeypatch.setattr("service.engine.turns.MIN_STEPS", 3)
     evidence = Run(lab, step_ms=400.0, clock="cuda events", plan=plan).run()
     assert list(evidence.planned_blocks) == ["a_a", "sampler", "comparison"]
     assert not any(piece.interrupted for piece in evidence.slices)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "step_ms", "steps"),
-    [(1.0, 100.0, 10), (1.0, 1000.0, 5), (1.0, 29.9, 34), (0.01, 29.9, 30), (0.01, 30.0, 5), (1.0, 0.3, 3334),
-     (60.0, 0.001, 50_000)],
-)  # fmt: skip
-def test_steps_of_a_slice(seconds: float, step_ms: float, steps: int) -> None:
-    assert steps_of_slice(seconds, step_ms) == steps
 
 
 def test_a_phase_goes_on_from_what_is_known(lab: Any) -> None:
@@ -453,21 +405,6 @@ def test_a_device_that_cannot_be_measured_leaves_its_figures_unmeasured(lab: Any
     assert (evidence.matrix_peak_flops_per_s, evidence.fill_blocks_per_sm) == (None, None)
     on_cpu = Run(lab, figures=DeviceFigures(1.0, None)).run()
     assert (on_cpu.matrix_peak_flops_per_s, on_cpu.fill_blocks_per_sm) == (1.0, None)
-
-
-@pytest.mark.parametrize(
-    ("model", "rows", "blocks"),
-    [
-        # (2048, 2048) forward: 64 x 128 blocks of (32, 16).
-        (ModelSpec(2048, 1, 1024), 2048, 64 * 128),
-        # (64, 64) and less: fewer than 680 blocks either way, so (16, 16).
-        (ModelSpec(64, 1, 56), 64, 4 * 4),
-        # (512, 320) at most: 16 x 20 = 320 blocks are few, so 32 x 20.
-        (ModelSpec(512, 2, 128), 16, 32 * 20),
-    ],
-)
-def test_the_largest_grid_by_the_references_rule(model: ModelSpec, rows: int, blocks: int) -> None:
-    assert largest_grid(Plan(model=model, training=TrainingSpec(batch_size=rows))) == blocks
 
 
 # --- side by side -----------------------------------------------------------------------------------------------------
