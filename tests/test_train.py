@@ -16,8 +16,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from basemodel.checkpoints import read_checkpoint
+from basemodel.training import TrainingResult, TrainingSettings
+from basemodel.training_folder import Position, TrainingFolder
 from service import train as train_command
 from service.cli import app
+from service.subjects.trainable import Trainable, text_model
 
 PATIENCE_S = 60
 TEXT = """
@@ -246,6 +249,26 @@ def test_the_second_signal_stops_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
     code, said = lockstep(TEXT)
     assert (code, "Stopped at once" in said) == (130, True)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_every_value_of_the_file_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def note(self: Trainable, how: TrainingSettings, folder: TrainingFolder, *others: Any) -> TrainingResult:
+        seen.extend([self, how, folder, others[0]])
+        return TrainingResult((0.5,), Position(1, 0, 0.0, 0.5, 1), "epochs", None)
+
+    monkeypatch.setattr(Trainable, "train", note)
+    text = TEXT.replace("epochs = 4", "epochs = 7\nlearning_rate = 0.3\nclip = 0.4\nseed = 5") + 'format = "npz"\n'
+    assert lockstep(text + "[early_stopping]\npatience = 6\nmin_improvement = 0.2\n", "--resume")[0] == 0
+    made, how, folder, resume = seen
+    assert how == TrainingSettings(7, 64, 0.3, 0.4, 5, patience=6, min_improvement=0.2, checkpoint_every=2)
+    assert (folder.last, resume, made.decides["alpha"]) == (Path("kept/last.npz"), True, 0.1)
+    weights = [
+        text_model("colors-a-f", 12, 1, 8, 0.1, seed=n, device="cpu", batch_size=9).model.state() for n in (5, 0)
+    ]
+    first = [state["weight_0"].tobytes() for state in (made.model.state(), *weights)]
+    assert first[0] == first[1] != first[2]
 
 
 def test_help_teaches() -> None:
