@@ -10,7 +10,8 @@
 
 Every file is written under a temporary name and renamed. An experiment without results.json was stopped half-way and
 is done anew; one with it is never repeated. Results depend on the parameters and the seed alone, not on the order or
-on what was run before; only the seconds differ.
+on what was run before; only the seconds differ, and on a GPU the last bits of the losses, whose blocks are added in any
+order.
 """
 
 from __future__ import annotations
