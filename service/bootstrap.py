@@ -6,14 +6,17 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
+from basemodel.training import EpochDone, TrainingResult, TrainingSettings
+from basemodel.training_folder import TrainingFolder
 from service.api.app import create_app
 from service.api.catalog import Catalog, DatasetEntry, DeviceEntry, SubjectEntry
 from service.campaigns.spread import usable_cores
@@ -23,6 +26,7 @@ from service.engine.batches import prepared_batches
 from service.executors.bench import LocalBench
 from service.executors.bench_child import BenchParts
 from service.executors.local import LocalExecutor
+from service.parity.errors import InvalidPlan
 from service.parity.identity import ENTROPY_BYTES, new_run_id
 from service.parity.plan import CPU_PHASES, PHASES, PerformanceSpec, Plan
 from service.parity.policy import Policy
@@ -45,11 +49,13 @@ from service.subjects.devices import (
 )
 from service.subjects.legacy import changed_frozen_files
 from service.subjects.oracle import Float64Oracle
-from service.subjects.registry import check_subjects, registered_subjects
+from service.subjects.registry import check_subjects, misfits, registered_subjects
 from service.subjects.step_timer import open_timer
+from service.subjects.trainable import Trainable, image_model, text_model
 from service.telemetry.choose import make_sampler
 from service.telemetry.environment import describe_environment, package_version
 from service.telemetry.nvml_memory import memory_in_use
+from service.training_config import TextModel, TrainingConfig
 from service.worker import Worker
 
 PAIRS_A_GPU = PerformanceSpec().process_pairs
@@ -96,6 +102,8 @@ def check_plan(plan: Plan) -> Plan:
     plan.validate()
     check_subjects(plan)
     check_dataset(plan.dataset)
+    if problems := misfits(plan):
+        raise InvalidPlan(*problems)
     resolve_device(plan.device)
     check_second_device(plan)
     return plan
@@ -137,6 +145,7 @@ def make_catalog() -> Catalog:
             DeviceEntry("auto", f"the first of: {', '.join(devices.names)}"),
             *(DeviceEntry(name, description) for name, description in described),
         ),
+        misfits=misfits,
     )
 
 
@@ -158,6 +167,40 @@ def default_phases(device: str) -> tuple[str, ...]:
 def default_jobs(plan: Plan) -> int:
     """Runs of a campaign at a time: one a core, or one on a GPU, whose memory a second might not fit into."""
     return usable_cores() if resolve_device(plan.device) == "cpu" else 1
+
+
+def open_training(config: TrainingConfig) -> Trainable:
+    """The configuration's model and samples; raises `InvalidRequest` for a name or a device that is not here."""
+    model, training = config.model, config.training
+    common: dict[str, Any] = {"seed": training.seed, "device": training.device, "batch_size": training.batch_size}
+    colors = config.data.colors
+    if isinstance(model, TextModel):
+        return text_model(colors, model.vector_length, model.hidden_layers, model.bottleneck, model.alpha, **common)
+    return image_model(colors, model.patch_side, model.hidden_widths, model.alpha, **common)
+
+
+def run_training(
+    settings: Settings,
+    config: TrainingConfig,
+    trainable: Trainable,
+    resume: bool,
+    on_epoch: Callable[[EpochDone], None],
+    should_stop: Callable[[], bool],
+) -> TrainingResult:
+    """Train as configured; raises `InvalidConfiguration` where the folder does not allow it."""
+    training, stopping, kept = config.training, config.early_stopping, config.checkpoints
+    how = TrainingSettings(
+        epochs=training.epochs,
+        batch_size=training.batch_size,
+        learning_rate=training.learning_rate,
+        grad_clip_norm=training.clip,
+        seed=training.seed,
+        patience=stopping.patience if stopping else 0,
+        min_improvement=stopping.min_improvement if stopping else 0.0,
+        checkpoint_every=kept.every or 0,
+    )
+    with threadpool_limits(limits=settings.cpu_threads):
+        return trainable.train(how, TrainingFolder(Path(kept.folder), kept.format), resume, on_epoch, should_stop)
 
 
 def toolkit() -> Toolkit:

@@ -1,4 +1,4 @@
-"""The command line: `lockstep run`, `report`, `gate`, `selftest`, `serve`, `worker`, `migrate`, `doctor`.
+"""The command line: `lockstep run`, `report`, `gate`, `selftest`, `train`, `serve`, `worker`, `migrate`, `doctor`.
 
 Exit codes: 0 PASS, 1 FAIL, 2 usage or configuration error, 3 INCONCLUSIVE, 4 Lockstep itself failed; 130 after Ctrl-C.
 """
@@ -50,6 +50,7 @@ from service.policy_files import read_policy
 from service.ports import Progress, ProgressListener, RunRow, RunStore
 from service.settings import Settings, read_settings
 from service.terminal import findings_table, selftest_table, verdict_table
+from service.train import EPILOG, train
 
 if TYPE_CHECKING:  # it brings the subjects along, and with them CuPy: not for `lockstep --help`
     from service.campaigns.selftest import CaseResult
@@ -89,7 +90,9 @@ DatabaseOption = Annotated[
 def run(
     reference: Annotated[str, typer.Option(help="Subject whose behaviour is the yardstick.")] = DEFAULT.reference,
     candidate: Annotated[str, typer.Option(help="Subject that may take over.")] = DEFAULT.candidate,
-    dataset: Annotated[str, typer.Option(help="colors-a-f (264 colours) or colors (all).")] = DEFAULT.dataset,
+    dataset: Annotated[
+        str, typer.Option(help="colors-a-f (264 colours), colors (all) or color-patches.")
+    ] = DEFAULT.dataset,
     steps: Annotated[int, typer.Option(help="Free-running training steps.")] = DEFAULT.training.steps,
     batch_size: Annotated[int, typer.Option(help="Rows of a batch, at most 4096.")] = DEFAULT.training.batch_size,
     vector_length: Annotated[int, typer.Option(help="Numbers in a vector.")] = DEFAULT.model.vector_length,
@@ -586,6 +589,9 @@ def _told_errors() -> Iterator[None]:
 def _fail(message: str, code: int) -> NoReturn:
     errors.print(message, markup=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+app.command(epilog=EPILOG)(_told_errors()(train))
 
 
 def main(arguments: list[str] | None = None) -> Any:

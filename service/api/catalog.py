@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from service.parity.errors import Problem
@@ -42,6 +42,8 @@ class Catalog:
     subjects: tuple[SubjectEntry, ...]
     datasets: tuple[DatasetEntry, ...]
     devices: tuple[DeviceEntry, ...]
+    misfits: Callable[[Plan], Iterable[Problem]] = lambda plan: ()
+    """What of a valid plan its dataset or its subjects cannot take."""
 
     def default_phases(self, device: str) -> tuple[str, ...]:
         """What a plan for the device does that does not name its phases: on a CPU, step times and memory say little."""

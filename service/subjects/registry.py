@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from basemodel.datasets import patch_side
 from basemodel.rungs import RUNGS, Selection, methods_of
 from service.parity.errors import Problem, UnknownName
 from service.parity.plan import Plan
 from service.ports import Subject
 from service.subjects.basemodel import BaseModelSubject
 from service.subjects.burdened_subject import BurdenedSubject
+from service.subjects.datasets import COLOR_PATCHES
+from service.subjects.image import PATCH_SUBJECTS, ImageNumpySubject, ImageSubject
 from service.subjects.known_bad import VARIANTS
 from service.subjects.legacy import LegacySubject
 from service.subjects.planted_methods import METHOD_FAULTS, build_faulty
@@ -53,6 +56,9 @@ def registered_subjects() -> Mapping[str, SubjectEntry]:
         SubjectEntry("legacy", "the frozen legacy autoencoder", "implementation", LegacySubject),
         SubjectEntry("basemodel", "the BaseModel autoencoder, wrapping the legacy object", "implementation",
                      BaseModelSubject, partial(_build_mixed, "basemodel")),
+        SubjectEntry("image", "the image autoencoder, on patches: vectors of 3 k k numbers", "implementation",
+                     ImageSubject),
+        SubjectEntry("image-numpy", "the image autoencoder in plain NumPy", "implementation", ImageNumpySubject),
     ]  # fmt: skip
     for rung in RUNGS:
         mixed = partial(_build_mixed, f"basemodel@{rung}")
@@ -79,6 +85,17 @@ def check_subjects(plan: Plan) -> None:
     ]
     if problems:
         raise UnknownName(*problems)
+
+
+def misfits(plan: Plan) -> tuple[Problem, ...]:
+    """What of a valid plan its dataset or its subjects cannot take: patches need vectors of 3 * k * k numbers."""
+    named = {
+        name for name in (plan.dataset, plan.reference, plan.candidate) if name in (COLOR_PATCHES, *PATCH_SUBJECTS)
+    }
+    if not named or patch_side(plan.model.vector_length) is not None:
+        return ()
+    message = f"is {plan.model.vector_length}, but {', '.join(sorted(named))} needs patches of k x k pixels: 3 * k * k "
+    return (Problem("model.vector_length", f"{message}numbers, e.g. 27, 108, 192 or 768"),)
 
 
 def _build_variant(name: str, plan: Plan) -> Subject:

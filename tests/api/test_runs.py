@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from service.api import schemas
 from service.api.app import create_app
 from service.api.catalog import Catalog, DatasetEntry, DeviceEntry, SubjectEntry
+from service.bootstrap import make_catalog
 from service.parity.identity import is_run_id
 from service.parity.plan import CPU_PHASES, PHASES, Plan
 from service.parity.policy import named_policy
@@ -35,6 +36,18 @@ def test_empty_request_is_the_default_plan(client: TestClient, store: MemoryRunS
     assert (row["state"], row["outcome"], row["summary"]) == ("queued", None, None)
     assert store.run(row["id"]).plan == Plan()
     assert client.get(response.headers["location"]).json() == row
+
+
+def test_a_plan_that_its_data_or_subjects_cannot_take_is_refused(store: MemoryRunStore, clock: Any) -> None:
+    app = create_app(store, make_catalog(), clock, version="1")
+    with TestClient(app, raise_server_exceptions=False) as client:
+        refused = client.post(RUNS, json={"plan": {"dataset": "color-patches"}})
+        assert refused.status_code == 422
+        assert "plan.model.vector_length" in refused.text
+        assert "is 512, but color-patches needs patches" in refused.text
+        patches = {"plan": {"dataset": "color-patches", "model": {"vector_length": 27}}}
+        assert client.post(RUNS, json=patches).status_code == 202
+    assert len(store.runs(RunFilter())) == 1
 
 
 def test_every_value_of_a_plan_arrives(client: TestClient, store: MemoryRunStore) -> None:

@@ -20,7 +20,7 @@ from service.subjects.planted_methods import METHOD_FAULTS
 from service.subjects.registry import registered_subjects
 
 PLAN = Plan(
-    model=ModelSpec(vector_length=20, hidden_layers=2, bottleneck=6, alpha=0.1),
+    model=ModelSpec(vector_length=27, hidden_layers=2, bottleneck=6, alpha=0.1),
     training=TrainingSpec(steps=10, batch_size=5, learning_rate=0.1, clip=0.05),
     seed=3,
     device="cpu",
@@ -29,7 +29,7 @@ LAYERS = len(PLAN.layer_sizes()) - 1
 
 
 def draw(seed: int, rows: int = 5) -> NDArray[np.float32]:
-    batch = np.random.default_rng(seed).random((rows, 20)).astype(np.float32)
+    batch = np.random.default_rng(seed).random((rows, 27)).astype(np.float32)
     batch.setflags(write=False)
     return batch
 
@@ -192,7 +192,7 @@ def test_updated_weights_are_the_state(subject: Subject, initial: State) -> None
 def test_forward_changes_no_state(subject: Subject, initial: State) -> None:
     subject.load_state(initial)
     first = np.array(subject.forward(draw(1, rows=9)))
-    assert first.shape == (9, 20)
+    assert first.shape == (9, 27)
     assert_equal(subject.state(), initial)
     subject.forward(draw(2))
     assert np.array(subject.forward(draw(1, rows=9))).tobytes() == first.tobytes()

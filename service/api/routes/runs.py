@@ -31,7 +31,8 @@ def create_run(body: RunIn, request: Request, response: Response, here: Here) ->
     policy, policy_error = _policy(body.policy)
     problems = [*here.catalog.unknown_names(plan), *(policy_error.problems if policy_error else ())]
     try:
-        plan.validate()
+        if misfits := tuple(here.catalog.misfits(plan.validate())):
+            raise InvalidPlan(*misfits)
     except InvalidPlan as error:
         wrong = [Problem(f"plan.{problem.field}", problem.message) for problem in error.problems]
         raise InvalidPlan(*wrong, *problems) from error
