@@ -57,7 +57,7 @@ class GpuTextAutoencoder(BaseModel):
         methods: Selection | None = None,
         own: Parts = OWN,
     ) -> None:
-        """The legacy model's parameters, and the kernels to use (None: `KernelManager().get_optimized_kernels()`).
+        """The legacy model's parameters, and the kernels to use (None: those that the KernelManager has for `device`).
 
         `rung` says which methods are BaseModel's own; `methods`, where given, says it one by one in its place. `own`
         are the functions that these are. Raises ValueError for an unknown rung or a selection that cannot run; when
@@ -65,10 +65,6 @@ class GpuTextAutoencoder(BaseModel):
         unknown or unusable device.
         """
         self.methods = methods_of(rung) if methods is None else check_selection(methods)
-        self.kernels = KernelManager().get_optimized_kernels() if kernels is None else kernels
-        missing = self.kernels.missing(self.required_kernels())
-        if missing:
-            raise ValueError(f"kernel set {self.kernels.name!r} lacks {', '.join(missing)}, which this model needs")
         asked = HyperParameters(
             vector_length, hidden_layer_count, bottleneck_size, alpha, seed, device, max_batch_size
         )  # fmt: skip
@@ -76,6 +72,8 @@ class GpuTextAutoencoder(BaseModel):
         self._workspace = workspace = Workspace(parts, asked)
         workspace.hyper = parts.hyper_parameters(workspace)
         workspace.device = self.device = str(workspace.hyper.device)
+        self.kernels = KernelManager().get_optimized_kernels(device=self.device) if kernels is None else kernels
+        self.kernels.require(self.required_kernels())
         workspace.xp = array_module(self.device)
         workspace.layer_sizes = self.layer_sizes = tuple(parts.layer_sizes(workspace))
         workspace.launches = parts.kernels(self.kernels)

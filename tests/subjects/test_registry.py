@@ -21,7 +21,7 @@ from service.subjects.registry import check_subjects, registered_subjects
 def test_unknown_subject(name: str) -> None:
     with pytest.raises(
         UnknownName,
-        match=r"choose from legacy, basemodel, image, image-numpy, basemodel@wrapper, .*, harmless-split-k, .*, bad-method-forward",
+        match=r"choose from legacy, basemodel, image, image-numpy, basemodel@wrapper, .*, bad-method-forward",
     ) as refused:
         check_subjects(Plan(reference=name, candidate=name))
     assert [problem.field for problem in refused.value.problems] == ["reference", "candidate"]
