@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import kernels.rtx5090
 from basemodel.checkpoints import read_checkpoint
 from legacy import gpu_text_autoencoder, matrix_kernels
 from legacy.gpu_text_autoencoder import GPUTextAutoencoder
-from legacy.manifest import verify_manifest
+from legacy.manifest import FOLDER, MANIFEST_NAME, verify_manifest
 from service.parity.plan import MAX_BATCH_SIZE, Plan
 from service.parity.record import SubjectInfo
 from service.ports import Array, CheckpointMetadata, State, StepResult
 from service.subjects.checkpoint_files import load_into, save_state
 from service.subjects.description import describe
 from service.subjects.devices import array_module, resolve_device
+
+RTX5090 = Path(kernels.rtx5090.__file__).parent
+KERNEL_FILES = ("matrix_kernels.cu", "matrix_kernels.py")
 
 _CLASS = "legacy.gpu_text_autoencoder.GPUTextAutoencoder"
 SOURCES: Mapping[str, str] = {
@@ -29,9 +34,21 @@ SOURCES: Mapping[str, str] = {
 }
 
 
-def changed_frozen_files() -> tuple[str, ...]:
-    """One line for each legacy file that no longer has the digest of the manifest."""
-    return tuple(verify_manifest())
+def changed_frozen_files(legacy: Path = FOLDER, kernels: Path = RTX5090) -> tuple[str, ...]:
+    """One line for each legacy file that no longer has the digest of the manifest, and for each of its kernel files of
+    which the RTX 5090's set has no copy byte for byte: those may be moved, never modified."""
+    listed = {
+        name: digest
+        for digest, _, name in (line.partition("  ") for line in (legacy / MANIFEST_NAME).read_text().splitlines())
+    }
+    moved = {name: kernels / name for name in KERNEL_FILES}
+    changed = [f"missing: kernels/{kernels.name}/{name}" for name, path in moved.items() if not path.is_file()]
+    changed += [
+        f"changed: kernels/{kernels.name}/{name}"
+        for name, path in moved.items()
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != listed.get(name)
+    ]
+    return (*verify_manifest(legacy), *changed)
 
 
 class LegacySubject:
