@@ -1,18 +1,24 @@
-"""GpuTextAutoencoder on BaseModel. First rung, 'wrapper': every method calls the legacy object, which is unchanged.
+"""GpuTextAutoencoder on BaseModel, at any rung of the ladder.
 
-Later rungs move one method after another here, onto the kernels of the KernelSet. Until then the legacy object launches
-its own copy of the same kernels, and results are bit-equal to it on one device.
+Each of its methods is a function of the table that `parts.assemble` makes for the rung: legacy's or BaseModel's own. On
+one device the results are bit-equal to the legacy model's at every rung, and so is the sequence of allocations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from basemodel.base import BaseModel, DeviceArray, HostArray, OptimizerState
+from basemodel.checkpoints import Checkpoint
+from basemodel.devices import array_module
+from basemodel.own_parts import OWN, named
+from basemodel.parts import HyperParameters, Parts, Workspace, assemble
+from basemodel.rungs import METHODS, Selection, check_selection, methods_of
 from kernels.manager import KernelManager, KernelSet
-from legacy.gpu_text_autoencoder import GPUTextAutoencoder
 
 REQUIRED_KERNELS = frozenset(
     {
@@ -47,59 +53,77 @@ class GpuTextAutoencoder(BaseModel):
         device: str | None = None,
         max_batch_size: int = 4096,
         kernels: KernelSet | None = None,
+        rung: str = "wrapper",
+        methods: Selection | None = None,
+        own: Parts = OWN,
     ) -> None:
         """The legacy model's parameters, and the kernels to use (None: `KernelManager().get_optimized_kernels()`).
 
-        Raises ValueError when `kernels` lacks a required one, and where the legacy model does: a size below 1, an alpha
-        outside 0..1, an unknown or unusable device.
+        `rung` says which methods are BaseModel's own; `methods`, where given, says it one by one in its place. `own`
+        are the functions that these are. Raises ValueError for an unknown rung or a selection that cannot run; when
+        `kernels` lacks a required one; and where the legacy model does: a size below 1, an alpha outside 0..1, an
+        unknown or unusable device.
         """
+        self.methods = methods_of(rung) if methods is None else check_selection(methods)
         self.kernels = KernelManager().get_optimized_kernels() if kernels is None else kernels
         missing = self.kernels.missing(self.required_kernels())
         if missing:
             raise ValueError(f"kernel set {self.kernels.name!r} lacks {', '.join(missing)}, which this model needs")
-        self._legacy = GPUTextAutoencoder(
-            vector_length,
-            hidden_layer_count,
-            bottleneck_size,
-            alpha,
-            seed=seed,
-            device=device,
-            max_batch_size=max_batch_size,
-        )
-        self.device: str = self._legacy.device
-        self.layer_sizes: tuple[int, ...] = tuple(self._legacy.layer_sizes)
+        asked = HyperParameters(
+            vector_length, hidden_layer_count, bottleneck_size, alpha, seed, device, max_batch_size
+        )  # fmt: skip
+        self._parts = parts = assemble(self.methods, own)
+        self._workspace = workspace = Workspace(parts, asked)
+        workspace.hyper = parts.hyper_parameters(workspace)
+        workspace.device = self.device = str(workspace.hyper.device)
+        workspace.xp = array_module(self.device)
+        workspace.layer_sizes = self.layer_sizes = tuple(parts.layer_sizes(workspace))
+        workspace.launches = parts.kernels(self.kernels)
+        parts.initialisation(workspace)
+        parts.allocation(workspace)
         # The batch size of the step whose arrays the buffers hold; None when they hold no whole step.
         self._tapped_batch: int | None = None
         self._hyper_parameters: dict[str, float] = {}
 
+    def source(self, method: str) -> str:
+        """The function that runs as `method` and the rung it belongs to, for people to look it up."""
+        if method not in self.methods:
+            return f"{METHODS[method].replaces} (rung wrapper)"
+        function = getattr(self._parts, method)
+        return f"{function.__module__}.{function.__qualname__} (rung {METHODS[method].rung})"
+
+    def parameter_count(self) -> int:
+        """The number of weights and biases."""
+        return self._parts.parameter_count(self._workspace)
+
     def forward(self, x: DeviceArray) -> DeviceArray:
         self._tapped_batch = None
-        return self._legacy.forward_gpu(x)
+        return self._parts.forward(self._workspace, x)
+
+    def predict(self, batch: HostArray) -> HostArray:
+        """The output (B, F) for a host array (B, F), as a new host array. Raises as `forward` does."""
+        self._tapped_batch = None
+        return self._parts.predict(self._workspace, batch)
 
     def backward(
         self, x: DeviceArray, y: DeviceArray, learning_rate: float, grad_clip_norm: float = 1.0
     ) -> DeviceArray:
         self._tapped_batch = None
-        self._legacy.backward_gpu_safe(x, y, learning_rate, grad_clip_norm)
+        self._parts.backward(self._workspace, x, y, learning_rate, grad_clip_norm)
         self._hyper_parameters = {"learning_rate": float(learning_rate), "grad_clip_norm": float(grad_clip_norm)}
         self._tapped_batch = int(x.shape[0])
-        return self._legacy.layer_outputs[-1][: self._tapped_batch]
+        return self._workspace.layer_outputs[-1][: self._tapped_batch]
 
     def loss(self, output: DeviceArray, y: DeviceArray) -> float:
         """Mean squared error over all elements, mean((output - y)^2)."""
-        return self._legacy.mse_loss_gpu(output, y)
+        return self._parts.loss(self._workspace, output, y)
 
     def get_optimizer_state(self) -> OptimizerState:
         """Plain SGD: no arrays; the last step's `learning_rate` and `grad_clip_norm`."""
         return OptimizerState(name="sgd", hyper_parameters=dict(self._hyper_parameters))
 
     def state(self) -> dict[str, HostArray]:
-        weights, biases = self._legacy.get_weights_cpu()
-        named: dict[str, HostArray] = {}
-        for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-            named[f"weight_{i}"] = weight
-            named[f"bias_{i}"] = bias
-        return named
+        return named(self._parts.get_weights(self._workspace))
 
     def load_state(self, state: Mapping[str, HostArray]) -> None:
         shapes = self._parameter_shapes()
@@ -114,9 +138,22 @@ class GpuTextAutoencoder(BaseModel):
                 raise ValueError(f"state entry {name} is {given}, this model has float32 of shape {shape}")
         count = len(self.layer_sizes) - 1
         self._tapped_batch = None
-        self._legacy.set_weights_cpu(
-            [state[f"weight_{i}"] for i in range(count)], [state[f"bias_{i}"] for i in range(count)]
+        self._parts.set_weights(
+            self._workspace,
+            [state[f"weight_{i}"] for i in range(count)],
+            [state[f"bias_{i}"] for i in range(count)],
         )
+
+    def save_checkpoint(self, path: Path, loss: float, epoch: int, parameters: Mapping[str, Any]) -> None:
+        """Writes the file in one piece, in the format of its suffix, .npz or .safetensors; raises as
+        `checkpoints.write_checkpoint` does."""
+        self._parts.save_checkpoint(self._workspace, path, loss, epoch, parameters)
+
+    def load_checkpoint(self, path: Path) -> Checkpoint:
+        """Loads such a file and returns what it held; raises as `checkpoints.read_checkpoint` does, and ValueError for
+        the file of another model; then nothing is changed."""
+        self._tapped_batch = None
+        return self._parts.load_checkpoint(self._workspace, path)
 
     def required_kernels(self) -> frozenset[str]:
         return REQUIRED_KERNELS
@@ -132,21 +169,21 @@ class GpuTextAutoencoder(BaseModel):
         """
         if self._tapped_batch is None:
             raise RuntimeError("no training step to tap: call train_step first (forward and load_state end it)")
-        model, batch, layers = self._legacy, self._tapped_batch, range(len(self.layer_sizes) - 1)
-        named: dict[str, DeviceArray] = {f"forward.layer{i}.output": model.layer_outputs[i][:batch] for i in layers}
+        arrays, batch, layers = self._workspace, self._tapped_batch, range(len(self.layer_sizes) - 1)
+        taps: dict[str, DeviceArray] = {f"forward.layer{i}.output": arrays.layer_outputs[i][:batch] for i in layers}
         for i in reversed(layers):
-            named[f"backward.layer{i}.activation_grad"] = model.gradients[i + 1][:batch]
-            named[f"backward.layer{i}.weight_grad"] = model.weight_gradients[i]
-            named[f"backward.layer{i}.bias_grad"] = model.bias_gradients[i]
+            taps[f"backward.layer{i}.activation_grad"] = arrays.gradients[i + 1][:batch]
+            taps[f"backward.layer{i}.weight_grad"] = arrays.weight_gradients[i]
+            taps[f"backward.layer{i}.bias_grad"] = arrays.bias_gradients[i]
         for i in layers:
-            named[f"update.layer{i}.weight"] = model.weights_gpu[i]
-            named[f"update.layer{i}.bias"] = model.biases_gpu[i]
-        return named
+            taps[f"update.layer{i}.weight"] = arrays.weights[i]
+            taps[f"update.layer{i}.bias"] = arrays.biases[i]
+        return taps
 
     def close(self) -> None:
         """Lets go of the buffers; the model can compute no more."""
         self._tapped_batch = None
-        self._legacy.cleanup_gpu_memory()
+        self._parts.cleanup(self._workspace)
 
     def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {}

@@ -1,40 +1,55 @@
-"""The BaseModel autoencoder as a subject."""
+"""The BaseModel autoencoder as a subject, at any rung of the ladder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import basemodel.autoencoder
-import basemodel.base
+import basemodel
+import kernels
+import legacy
 from basemodel.autoencoder import GpuTextAutoencoder
+from basemodel.own_parts import OWN
+from basemodel.parts import Parts
+from basemodel.rungs import EVERY_METHOD, Selection, methods_of
 from service.parity.plan import MAX_BATCH_SIZE, Plan
 from service.parity.record import SubjectInfo
 from service.ports import Array, CheckpointMetadata, State, StepResult
-from service.subjects.checkpoint_files import load_into, save_state
-from service.subjects.description import describe
+from service.subjects.checkpoint_files import metadata_of
+from service.subjects.description import describe, files_of
 from service.subjects.devices import array_module, resolve_device
 
-_CLASS = "basemodel.autoencoder.GpuTextAutoencoder"
-SOURCES: Mapping[str, str] = {
-    "forward.": f"{_CLASS}.forward (rung wrapper)",
-    "loss.": f"{_CLASS}.loss (rung wrapper)",
-    "backward.": f"{_CLASS}.backward (rung wrapper)",
-    "update": f"{_CLASS}.backward (rung wrapper)",
+WRAPPER = methods_of("wrapper")
+
+METHODS_OF_TAPS: Mapping[str, str] = {
+    "forward.": "forward",
+    "loss.": "loss",
+    "backward.": "backward",
+    "update": "update",
 }
+"""Which method of the ladder computes the taps that begin so."""
 
 
 class BaseModelSubject:
-    """Trains through `BaseModel.train_step`."""
+    """Trains through `BaseModel.train_step`; `methods` are BaseModel's own, as `own` has them, all others legacy's."""
 
-    name = "basemodel"
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(
+        self,
+        plan: Plan,
+        name: str = "basemodel",
+        methods: Selection = WRAPPER,
+        own: Parts = OWN,
+        besides: tuple[ModuleType, ...] = (),
+    ) -> None:
+        """`besides` are modules that belong to this subject's source as well: those of `own`, if they are others."""
+        self.name = name
+        self._plan, self._besides = plan, besides
         self._device = resolve_device(plan.device)
         self._xp = array_module(self._device)
         model = plan.model
@@ -46,10 +61,19 @@ class BaseModelSubject:
             seed=plan.seed,
             device=self._device,
             max_batch_size=MAX_BATCH_SIZE,
+            methods=methods,
+            own=own,
         )
 
     def info(self) -> SubjectInfo:
-        return describe(self.name, self._plan, self._device, (basemodel.base, basemodel.autoencoder), SOURCES)
+        sources = {taps: self._model.source(method) for taps, method in METHODS_OF_TAPS.items()}
+        files: list[ModuleType | Path] = [*files_of(basemodel), *self._besides]
+        if self._model.methods != EVERY_METHOD:
+            files += files_of(legacy)
+        if "kernels" in self._model.methods:
+            files += files_of(kernels)
+        info = describe(self.name, self._plan, self._device, files, sources)
+        return replace(info, parameter_count=self._model.parameter_count())
 
     def load_state(self, state: State) -> None:
         self._model.load_state(state)
@@ -63,13 +87,14 @@ class BaseModelSubject:
         return StepResult(loss, self._model.taps() if taps else {})
 
     def forward(self, batch: NDArray[np.float32]) -> Array:
-        return self._model.forward(self._xp.asarray(batch))
+        """Through `predict`, as a user gets outputs; the step shows `forward` itself."""
+        return self._xp.asarray(self._model.predict(batch))
 
     def save(self, path: Path, metadata: CheckpointMetadata) -> None:
-        save_state(path, self.state(), metadata)
+        self._model.save_checkpoint(path, metadata.loss, metadata.epoch, metadata.parameters)
 
     def load(self, path: Path) -> CheckpointMetadata:
-        return load_into(self, path)
+        return metadata_of(self._model.load_checkpoint(path))
 
     def close(self) -> None:
         self._model.close()

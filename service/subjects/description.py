@@ -12,20 +12,31 @@ from service.parity.plan import Plan
 from service.parity.record import SubjectInfo
 
 
-def source_digest(modules: Iterable[ModuleType]) -> str:
-    """SHA-256 over the modules' source files and the .cu file beside each, hex."""
+def source_digest(sources: Iterable[ModuleType | Path]) -> str:
+    """SHA-256 over the files, and of a module its source file and the .cu file beside it, hex."""
     sha = hashlib.sha256()
-    for module in modules:
-        path = Path(str(module.__file__))
-        for file in (path, path.with_suffix(".cu")):
+    for source in sources:
+        path = source if isinstance(source, Path) else Path(str(source.__file__))
+        for file in (path,) if isinstance(source, Path) else (path, path.with_suffix(".cu")):
             if file.exists():
                 sha.update(file.name.encode())
                 sha.update(file.read_bytes())
     return sha.hexdigest()
 
 
+def files_of(package: ModuleType) -> list[Path]:
+    """Every source file in a package's folder and below."""
+    folder = Path(str(package.__file__)).parent
+    return sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".cu"))
+
+
 def describe(
-    name: str, plan: Plan, device: str, modules: Iterable[ModuleType], sources: Mapping[str, str], version: str = "1"
+    name: str,
+    plan: Plan,
+    device: str,
+    files: Iterable[ModuleType | Path],
+    sources: Mapping[str, str],
+    version: str = "1",
 ) -> SubjectInfo:
     """The info of an autoencoder of the plan's shape.
 
@@ -37,7 +48,7 @@ def describe(
     return SubjectInfo(
         name=name,
         version=version,
-        source_digest=source_digest(modules),
+        source_digest=source_digest(files),
         parameter_count=weights + sum(b for _, b in widths),
         step_flops=flops,
         device=device,

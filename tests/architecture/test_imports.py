@@ -68,6 +68,41 @@ def test_no_pickle_and_no_open_ended_evaluation(path: Path) -> None:
             assert node.value.value is False
 
 
+TRAINS = """
+import numpy as np
+from basemodel.autoencoder import GpuTextAutoencoder
+model = GpuTextAutoencoder(12, 2, 4, seed=1, device="cpu", max_batch_size=8, rung={rung!r})
+batch = np.ones((8, 12), dtype=np.float32)
+losses = [model.train_step(batch, batch, 0.05) for _ in range(3)]
+model.save_checkpoint(__import__("pathlib").Path({folder!r}) / "model.npz", losses[-1], 3, {{}})
+model.load_checkpoint(__import__("pathlib").Path({folder!r}) / "model.npz")
+model.predict(batch)
+model.close()
+print("learns" if losses[0] > losses[1] > losses[2] else losses)
+"""
+
+
+def test_the_top_rung_trains_without_legacy(tmp_path: Path) -> None:
+    done = in_a_bare_process(TRAINS.format(rung="kernels", folder=str(tmp_path)), ("cupy", "legacy"))
+    assert (done.stdout, done.stderr) == ("learns\n", "")
+
+
+@pytest.mark.parametrize("rung", ["wrapper", "memory"])
+def test_the_rungs_below_do_not(rung: str, tmp_path: Path) -> None:
+    done = in_a_bare_process(TRAINS.format(rung=rung, folder=str(tmp_path)), ("cupy", "legacy"))
+    assert "No module named 'legacy'" in done.stderr
+
+
+def test_one_file_of_basemodel_imports_legacy() -> None:
+    found = set()
+    for path in (ROOT / "basemodel").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found |= {path.name for name in names if name.partition(".")[0] == "legacy"}
+    assert found == {"legacy_parts.py"}
+
+
 def test_only_their_owners_import_cupy_pynvml_and_sqlalchemy() -> None:
     owners = {
         "pynvml": ("service/telemetry/nvml",),
@@ -76,6 +111,7 @@ def test_only_their_owners_import_cupy_pynvml_and_sqlalchemy() -> None:
         "cupy": (
             "legacy/",
             "kernels/",
+            "basemodel/devices.py",
             "service/differs/cupy_differ.py",
             "service/subjects/devices.py",
             "benchmarks/differ.py",

@@ -11,10 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from basemodel.checkpoints import write_checkpoint
+from basemodel.rungs import RUNGS
 from service.parity.plan import ModelSpec, Plan, TrainingSpec
 from service.ports import CheckpointMetadata, State, Subject
 from service.subjects.known_bad import VARIANTS
 from service.subjects.oracle import Float64Oracle
+from service.subjects.planted_methods import METHOD_FAULTS
 from service.subjects.registry import registered_subjects
 
 PLAN = Plan(
@@ -39,7 +41,8 @@ def build(name: str) -> Subject:
 BREACHES = frozenset(
     {
         "bad-shuffled-batch", "bad-written-batch", "bad-ignored-array", "bad-false-taps", "bad-loss", "bad-extra-tap",
-        "bad-transposed-tap", "bad-tap-dtype", "bad-zero-outputs", "bad-channel-order",
+        "bad-transposed-tap", "bad-tap-dtype", "bad-zero-outputs", "bad-channel-order", "bad-method-layer-sizes",
+        "bad-method-get-weights", "bad-method-predict", "bad-method-loss",
     }
 )  # fmt: skip
 """Candidates whose planted fault is a breach of this very contract; `lockstep selftest` holds the gate to them."""
@@ -68,11 +71,15 @@ def assert_equal(left: State, right: State) -> None:
 def test_registry() -> None:
     entries = registered_subjects()
     kinds = {name: entry.kind for name, entry in entries.items()}
-    assert (kinds["legacy"], kinds["basemodel"]) == ("implementation", "implementation")
+    for name in ("legacy", "basemodel", *(f"basemodel@{rung}" for rung in RUNGS)):
+        assert kinds[name] == "implementation"
     for name, variant in VARIANTS.items():
         assert kinds[name] == ("harmless" if variant.harmless else "known_bad")
         assert name.startswith(("timing-", "harmless-" if variant.harmless else "bad-"))
-    assert set(VARIANTS) > BREACHES
+    for name in METHOD_FAULTS:
+        assert kinds[name] == "known_bad"
+        assert name.startswith("bad-method-")
+    assert {*VARIANTS, *METHOD_FAULTS} > BREACHES
 
 
 def test_state_goes_round_bit_for_bit(subject: Subject, initial: State) -> None:
@@ -211,8 +218,11 @@ def test_info(subject: Subject) -> None:
 
 
 def test_digests_tell_the_implementations_apart() -> None:
-    digests = {build(name).info().source_digest for name in ("legacy", "basemodel", "bad-decay-only")}
-    assert len(digests) == 3
+    names = ("legacy", "basemodel", "bad-decay-only", "basemodel@memory", "basemodel@kernels", "bad-method-forward")
+    digests = {name: build(name).info().source_digest for name in names}
+    # Rungs that run the same files have one digest; their names tell them apart.
+    assert digests.pop("basemodel@memory") == digests["basemodel"]
+    assert len(set(digests.values())) == len(names) - 1
 
 
 def test_close_twice(subject: Subject) -> None:
@@ -229,8 +239,9 @@ def test_batch_is_only_read(subject: Subject, initial: State) -> None:
     assert batch.tobytes() == before
 
 
-def test_wrapper_is_bit_equal_to_legacy_in_every_tap(initial: State) -> None:
-    legacy, wrapper = build("legacy"), build("basemodel")
+@pytest.mark.parametrize("rung", ["basemodel", *(f"basemodel@{rung}" for rung in RUNGS)])
+def test_every_rung_is_bit_equal_to_legacy_in_every_tap(initial: State, rung: str) -> None:
+    legacy, wrapper = build("legacy"), build(rung)
     assert_equal(wrapper.state(), legacy.state())
     for step in range(10):
         results = [made.train_step(draw(step), taps=True) for made in (legacy, wrapper)]

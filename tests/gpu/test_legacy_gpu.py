@@ -1,9 +1,12 @@
 """On a real GPU: each CUDA kernel against its NumPy twin, the model on both devices, and the memory pool at rest."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from basemodel.autoencoder import GpuTextAutoencoder
+from basemodel.rungs import RUNGS
 from legacy import matrix_kernels as mk
 from legacy.gpu_text_autoencoder import GPUTextAutoencoder
 
@@ -151,15 +154,17 @@ def test_one_training_step_is_close_to_the_cpu() -> None:
         assert abs(array.get() - expected[name]).max() <= 1e-4 * scale, name
 
 
-def test_wrapper_is_bit_equal_to_legacy() -> None:
-    wrapper, reference = models(GpuTextAutoencoder)[0], models(GPUTextAutoencoder)[0]
+@pytest.mark.parametrize("rung", RUNGS)
+def test_every_rung_is_bit_equal_to_legacy(rung: str) -> None:
+    made, reference = models(partial(GpuTextAutoencoder, rung=rung))[0], models(GPUTextAutoencoder)[0]
     for step in range(20):
         x = cupy.asarray(draw(64 - step % 5, 96, seed=step))
-        wrapper.train_step(x, x, 0.05, 0.5)
+        made.train_step(x, x, 0.05, 0.5)
         reference.backward_gpu_safe(x, x, 0.05, 0.5)
     for i, (weight, bias) in enumerate(zip(reference.weights_gpu, reference.biases_gpu, strict=True)):
-        np.testing.assert_array_equal(wrapper.state()[f"weight_{i}"], weight.get())
-        np.testing.assert_array_equal(wrapper.state()[f"bias_{i}"], bias.get())
+        np.testing.assert_array_equal(made.state()[f"weight_{i}"], weight.get())
+        np.testing.assert_array_equal(made.state()[f"bias_{i}"], bias.get())
+    np.testing.assert_array_equal(made.predict(draw(9, 96)), reference.predict_gpu(draw(9, 96)))
 
 
 def test_steady_state_takes_nothing_from_the_pool() -> None:

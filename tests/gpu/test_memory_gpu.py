@@ -39,8 +39,9 @@ def measured(candidate: str) -> tuple[dict[str, MemoryTrace], dict[str, Any]]:
     return {trace.role: trace for trace in run.record.memory.traces}, checks
 
 
-def test_the_wrapper_needs_what_the_reference_needs_and_the_ledgers_agree() -> None:
-    traces, checks = measured("basemodel")
+@pytest.mark.parametrize("candidate", ["basemodel", "basemodel@memory", "basemodel@kernels"])
+def test_a_rung_needs_what_the_reference_needs_and_the_ledgers_agree(candidate: str) -> None:
+    traces, checks = measured(candidate)
     for name in ("memory.peak", "memory.pattern", "memory.leak"):
         assert checks[name].outcome == "pass", checks[name].message
     for trace in traces.values():
