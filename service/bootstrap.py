@@ -38,7 +38,7 @@ from service.subjects.device_figures import measure_device
 from service.subjects.devices import array_module, find_devices, pci_address, release_memory, resolve_device
 from service.subjects.legacy import changed_frozen_files
 from service.subjects.oracle import Float64Oracle
-from service.subjects.registry import check_subjects, registered_subjects
+from service.subjects.registry import check_subjects, find_subject, registered_subjects
 from service.subjects.step_timer import open_timer
 from service.telemetry.choose import make_sampler
 from service.telemetry.environment import describe_environment, package_version
@@ -167,7 +167,7 @@ def toolkit() -> Toolkit:
 
 
 def _subject(name: str, plan: Plan) -> Subject:
-    return registered_subjects()[name].factory(plan)
+    return find_subject(name).factory(plan)
 
 
 def _oracle(plan: Plan) -> Oracle | None:

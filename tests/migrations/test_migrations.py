@@ -272,7 +272,8 @@ class TestDatabasesOfEarlierVersions:
             judged = {check.name: check.outcome for check in judge(record, run.policy).checks}
             assert {check.name: check.outcome for check in store.checks(run.id)} == judged
             line = Promotion(1, "promote", "forward", datetime(2030, 1, 1, tzinfo=UTC), "somebody", run.id, "ab")
-            assert store.promotions() == [store.add_promotion(line)]
+            assert store.add_promotion(line) == line
+            assert store.promotions() == [line]
 
 
 class TestForeignDatabases:
