@@ -7,6 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -24,6 +25,7 @@ from service.executors.bench import LocalBench
 from service.executors.bench_child import BenchParts
 from service.executors.local import LocalExecutor
 from service.parity.identity import ENTROPY_BYTES, new_run_id
+from service.parity.ladder import CURRENT, resolved
 from service.parity.plan import CPU_PHASES, PHASES, PerformanceSpec, Plan
 from service.parity.policy import Policy
 from service.pipeline import Toolkit, carry_out
@@ -91,6 +93,14 @@ def check_plan(plan: Plan) -> Plan:
     check_dataset(plan.dataset)
     resolve_device(plan.device)
     return plan
+
+
+def resolve_current(settings: Settings, plan: Plan) -> Plan:
+    """The plan with `basemodel@current` replaced by the rung in use: what is recorded names the real one."""
+    if CURRENT not in (plan.reference, plan.candidate):
+        return plan
+    with closing(open_store(settings)) as store:
+        return resolved(plan, store.promotions)
 
 
 def submit(store: RunStore, clock: Clock, plan: Plan, policy: Policy) -> RunRow:

@@ -1,4 +1,4 @@
-"""The command line: `lockstep run`, `report`, `gate`, `selftest`, `serve`, `worker`, `migrate`, `doctor`.
+"""The command line: `lockstep run`, `report`, `gate`, `selftest`, `ladder`, `serve`, `worker`, `migrate`, `doctor`.
 
 Exit codes: 0 PASS, 1 FAIL, 2 usage or configuration error, 3 INCONCLUSIVE, 4 Lockstep itself failed; 130 after Ctrl-C.
 """
@@ -27,11 +27,14 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
+from service.commands.ladder import Frame, ladder_commands
 from service.parity.errors import (
     InvalidRequest,
+    LadderRefused,
     LockstepError,
     Problem,
     RunCancelled,
+    RunNotFound,
     SchemaMismatch,
     StoreUnavailable,
 )
@@ -161,9 +164,9 @@ def run(
             seed=seed,
             device=device,
         )
-        bootstrap.check_plan(plan)
-        chosen = read_policy(policy)
         settings = read_settings(database_url=database)
+        plan = bootstrap.check_plan(bootstrap.resolve_current(settings, plan))
+        chosen = read_policy(policy)
         clock = bootstrap.SystemClock()
         with closing(bootstrap.open_store(settings)) as store:
             row = bootstrap.submit(store, clock, plan, chosen)
@@ -568,7 +571,7 @@ def _told_errors() -> Iterator[None]:
         yield
     except InvalidRequest as error:
         _fail("\n".join(f"error: {problem}" for problem in error.problems), EXIT_USAGE)
-    except (StoreUnavailable, SchemaMismatch) as error:
+    except (StoreUnavailable, SchemaMismatch, LadderRefused, RunNotFound) as error:
         _fail(f"error: {error}", EXIT_USAGE)
     except RunCancelled as error:
         _fail(str(error), EXIT_INTERRUPTED)
@@ -579,6 +582,9 @@ def _told_errors() -> Iterator[None]:
 def _fail(message: str, code: int) -> NoReturn:
     errors.print(message, markup=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+app.add_typer(ladder_commands(Frame(run, _told_errors, _live, EXIT_WORDS)), name="ladder")
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -1,17 +1,18 @@
-"""The ladder's rules: which rung is in use, what a step up or down needs, and the demands that a rung is held to. Pure.
+"""The ladder's rules: which rung is in use, what a step up or down needs, and what a rung is held to. Pure.
 
-A rung is a name; which there are, from all legacy to none of it, is passed in. The history says who moved to which rung,
-when, and on what evidence. It only grows: its last line is the rung in use, and without a line legacy itself is.
+A rung is a name; which there are, from all legacy to none of it, is passed in. The history says who moved to which
+rung, when, and on what evidence. It only grows: its last line is the rung in use, and without one legacy itself is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from service.parity.errors import LadderRefused, Problem, UnknownName
+from service.parity.plan import Plan
 from service.parity.policy import LEARNING_CHECKS
 from service.parity.record import RunRecord, SubjectInfo
 from service.parity.verdict import CheckOutcome, CheckResult, Verdict
@@ -83,6 +84,15 @@ def subject_in_use(history: Sequence[Promotion]) -> str:
     """What `basemodel@current` stands for."""
     rung = rung_in_use(history)
     return REFERENCE if rung is None else subject_of(rung)
+
+
+def resolved(plan: Plan, history: Callable[[], Sequence[Promotion]]) -> Plan:
+    """The plan with `basemodel@current` replaced by what is in use; the history is read only where it is named."""
+    if CURRENT not in (plan.reference, plan.candidate):
+        return plan
+    subject = subject_in_use(history())
+    reference = subject if plan.reference == CURRENT else plan.reference
+    return replace(plan, reference=reference, candidate=subject if plan.candidate == CURRENT else plan.candidate)
 
 
 def demands_of(checks: Iterable[CheckResult]) -> tuple[Demand, ...]:
@@ -183,7 +193,9 @@ def _demand(name: str, checks: Sequence[CheckResult]) -> Demand:
     passed = [check for check in checks if check.outcome == "pass"]
     if passed:
         return Demand(name, "pass", passed[0].message)
-    return Demand(name, "not_applicable", checks[0].message) if checks else Demand(name, "not_measured", "no such check")
+    return (
+        Demand(name, "not_applicable", checks[0].message) if checks else Demand(name, "not_measured", "no such check")
+    )
 
 
 def _height(rungs: Sequence[str], rung: str | None) -> int:

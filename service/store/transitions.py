@@ -97,7 +97,9 @@ def promotion(asked: Promotion, last: int) -> Promotion:
 
 
 def moved_meanwhile() -> LadderRefused:
-    return LadderRefused("somebody else has moved the ladder meanwhile; look at `lockstep ladder status`, then try again")
+    return LadderRefused(
+        "somebody else has moved the ladder meanwhile; look at `lockstep ladder status`, then try again"
+    )
 
 
 def _conflict(row: RunRow, what: str, why: str) -> RunConflict:

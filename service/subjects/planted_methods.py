@@ -43,9 +43,7 @@ class MethodFault:
     caught_by: str = STRICT
 
 
-def build_faulty(
-    fault: MethodFault, plan: Plan, methods: Selection = EVERY_METHOD, name: str | None = None
-) -> Subject:
+def build_faulty(fault: MethodFault, plan: Plan, methods: Selection = EVERY_METHOD, name: str | None = None) -> Subject:
     """The fault at the top rung, or with these methods BaseModel's own; without the fault's among them it is sound."""
     own = replace(OWN, **{fault.method: fault.broken})
     return BaseModelSubject(plan, name or fault.name, methods, own, besides=(sys.modules[__name__],))

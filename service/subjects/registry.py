@@ -8,10 +8,23 @@ of the ladder, each once, so that a mixture has one name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from basemodel.rungs import EVERY_METHOD, RUNGS, Selection, check_selection, in_order, methods_of
+from basemodel.own_parts import OWN
+from basemodel.parts import Parts
+from basemodel.rungs import (
+    EVERY_METHOD,
+    METHODS,
+    RUNGS,
+    Method,
+    Selection,
+    check_selection,
+    in_order,
+    methods_of,
+    with_required,
+    without,
+)
 from service.parity.errors import Problem, UnknownName
 from service.parity.ladder import CURRENT, subject_of
 from service.parity.plan import Plan
@@ -49,7 +62,7 @@ class SubjectEntry:
 
     `mixed` builds it with only the selected methods its own and all others legacy's (`basemodel.rungs`), under another
     name if one is given; it raises ValueError for a selection that cannot run, and is `None` where methods cannot be
-    exchanged. `methods` are those that are its own as `factory` builds it.
+    exchanged. `methods` are those that are its own as `factory` builds it, `own` the functions that they are.
     """
 
     name: str
@@ -58,6 +71,7 @@ class SubjectEntry:
     factory: Factory
     mixed: MixedFactory | None = None
     methods: Selection = EVERY_METHOD
+    own: Parts = OWN
 
 
 def registered_subjects() -> Mapping[str, SubjectEntry]:
@@ -79,7 +93,8 @@ def registered_subjects() -> Mapping[str, SubjectEntry]:
         entries.append(SubjectEntry(variant.name, variant.description, kind, factory))
     for fault in METHOD_FAULTS.values():
         broken = partial(build_faulty, fault)
-        entries.append(SubjectEntry(fault.name, fault.description, "known_bad", broken, broken))
+        own = replace(OWN, **{fault.method: fault.broken})
+        entries.append(SubjectEntry(fault.name, fault.description, "known_bad", broken, broken, own=own))
     return {entry.name: entry for entry in entries}
 
 
@@ -101,13 +116,59 @@ def find_subject(name: str) -> SubjectEntry:
         raise ValueError(f"this mixture is named {mixture(base, selection)}")
     description = f"{base} with only {', '.join(methods)} its own and all other methods legacy's"
     return SubjectEntry(
-        name, description, known[base].kind, partial(mixed, methods=selection, name=name), mixed, selection
+        name=name,
+        description=description,
+        kind=known[base].kind,
+        factory=partial(mixed, methods=selection, name=name),
+        mixed=mixed,
+        methods=selection,
+        own=known[base].own,
     )
 
 
 def mixture(base: str, methods: Selection) -> str:
     """The name of that subject with only these methods its own."""
     return "+".join((base, *(in_order(methods) or (NO_METHOD,))))
+
+
+@dataclass(frozen=True, slots=True)
+class Mixable:
+    """A registered subject, for a search over its own methods: which there are, and which of them can run together."""
+
+    name: str
+    methods: tuple[Method, ...]
+    """In the order of the ladder."""
+    functions: Mapping[str, str]
+    """Of each method, the function that it is in this subject."""
+
+    def mixture(self, methods: Selection) -> str:
+        """The subject with only these methods its own: itself with all of them."""
+        whole = frozenset(method.name for method in self.methods)
+        return self.name if methods == whole else mixture(self.name, methods)
+
+    def completed(self, methods: Selection) -> Selection:
+        """The smallest selection that has these methods and can run."""
+        return with_required(methods)
+
+    def left(self, gone: Selection) -> tuple[str, ...]:
+        """Its methods, in order, without these and without those that need one of these."""
+        return in_order(without(frozenset(method.name for method in self.methods), gone))
+
+
+def find_mixable(name: str) -> Mixable:
+    """The registered subject of that name; raises `UnknownName` for one with no method that can be exchanged."""
+    entries = {entry.name: entry for entry in registered_subjects().values() if entry.mixed and entry.methods}
+    if name not in entries:
+        message = f"{name!r} has no method that could be exchanged with legacy's; choose from {', '.join(entries)}"
+        raise UnknownName(Problem("candidate", message))
+    entry = entries[name]
+    methods = in_order(entry.methods)
+    functions = {method: getattr(entry.own, method) for method in methods}
+    return Mixable(
+        name=name,
+        methods=tuple(METHODS[method] for method in methods),
+        functions={method: f"{one.__module__}.{one.__qualname__}" for method, one in functions.items()},
+    )
 
 
 def check_subjects(plan: Plan) -> None:
