@@ -40,7 +40,7 @@ from service.subjects.device_figures import measure_device
 from service.subjects.devices import array_module, find_devices, pci_address, release_memory, resolve_device
 from service.subjects.legacy import changed_frozen_files
 from service.subjects.oracle import Float64Oracle
-from service.subjects.registry import check_subjects, find_subject, registered_subjects
+from service.subjects.registry import check_subjects, find_subject, registered_subjects, rung_digests
 from service.subjects.step_timer import open_timer
 from service.telemetry.choose import make_sampler
 from service.telemetry.environment import describe_environment, package_version
@@ -139,6 +139,7 @@ def make_catalog() -> Catalog:
             DeviceEntry("auto", f"the first of: {', '.join(devices.names)}"),
             *(DeviceEntry(name, description) for name, description in described),
         ),
+        rung_digests=rung_digests,
     )
 
 
