@@ -13,7 +13,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from service.campaigns.ladder import CHILD_DIED
 from service.campaigns.stored_runs import StoredRuns
@@ -27,7 +27,7 @@ from service.parity.plan import (
     SynchronizedSpec,
     TrainingSpec,
 )
-from service.parity.policy import Policy, named_policy
+from service.parity.policy import CHECKPOINT_CHECKS, Policy, Requirement, named_policy
 from service.parity.verdict import FirstDivergence
 from service.ports import ProgressListener, RunRow
 
@@ -271,10 +271,13 @@ class Bisection:
 
 
 def default_policy() -> Policy:
-    """The same numbers, and checkpoints that come back: what a method can break. Learning takes a longer plan."""
+    """The same numbers, and checkpoints that come back: what a method can break. Learning takes a longer plan.
+
+    A plan may leave out the trainings or the checkpoints; what they would have shown is then not seen.
+    """
     numerics = named_policy("numerics")
-    required = {**numerics.required, "checkpoint.transfer": "where_measurable", "checkpoint.resume": "where_measurable"}
-    return replace(numerics, name="bisect", required=required)
+    where_planned = dict.fromkeys(("numerics.free_running", *CHECKPOINT_CHECKS), cast(Requirement, "where_measurable"))
+    return replace(numerics, name="bisect", required={**numerics.required, **where_planned})
 
 
 def bisect(

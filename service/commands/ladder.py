@@ -30,8 +30,7 @@ from service.settings import Settings, read_settings
 if TYPE_CHECKING:
     from service.campaigns.stored_runs import StoredRuns
 
-errors = Console(stderr=True, highlight=False)
-
+Follow = Callable[[str], ProgressListener]
 EXIT_INTERRUPTED = 130
 EXIT_CODES = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "BROKEN": 4}
 TABLE_WIDTH = 170
@@ -183,12 +182,12 @@ def _climb(frame: Frame, plan: Plan, only: Sequence[str], policy: str, settings:
     rungs = tuple(rung for rung in rungs if not only or rung in only)
     bootstrap.check_plan(replace(plan, candidate=subject_of(rungs[0])))
     chosen, results, interrupted = read_policy(policy), [], False
-    with _stored_runs(settings, "lockstep ladder run") as runs, _told_progress(frame, as_json) as follow:
+    with _stored_runs(settings, "lockstep ladder run") as runs, _told_progress(frame, as_json) as (follow, tell):
         try:
             for result in climb(runs, plan, chosen, rungs, follow):
                 results.append(result)
                 if not as_json:
-                    errors.print(f"{result.rung}: {result.outcome}  {result.message}", markup=False, soft_wrap=True)
+                    tell(f"{result.rung}: {result.outcome}  {result.message}")
         except KeyboardInterrupt:
             interrupted = True
     done = Climb(plan, chosen, rungs, tuple(results))
@@ -215,12 +214,12 @@ def _bisect(
     subject = find_mixable(candidate)
     plan = bootstrap.check_plan(replace(plan, candidate=candidate))
     chosen = default_policy() if policy is None else read_policy(policy)
-    with _stored_runs(settings, "lockstep ladder bisect") as runs, _told_progress(frame, as_json) as follow:
+    with _stored_runs(settings, "lockstep ladder bisect") as runs, _told_progress(frame, as_json) as (follow, tell):
         try:
             ask = asking(runs, subject, plan, chosen, follow)
             found = bisect(subject, plan, chosen, ask, frozenset(without), most)
         except KeyboardInterrupt:
-            errors.print("Interrupted: nothing was concluded; the runs that were carried out are kept.")
+            tell("Interrupted: nothing was concluded; the runs that were carried out are kept.")
             return EXIT_INTERRUPTED
     _print(found, bisection_table(found), as_json)
     if not as_json:
@@ -240,8 +239,8 @@ def _stored_runs(settings: Settings, worker: str) -> Iterator[StoredRuns]:
 
 
 @contextmanager
-def _told_progress(frame: Frame, silent: bool) -> Iterator[Callable[[str], ProgressListener]]:
-    """A bar that says which run is under way."""
+def _told_progress(frame: Frame, silent: bool) -> Iterator[tuple[Follow, Callable[[str], None]]]:
+    """A bar that says which run is under way, and what prints a line above it."""
     bar, follow = frame.live(silent)
 
     def named(name: str) -> ProgressListener:
@@ -249,7 +248,7 @@ def _told_progress(frame: Frame, silent: bool) -> Iterator[Callable[[str], Progr
         return lambda progress: listen(replace(progress, message=f"{name}  {progress.message}"))
 
     with bar:
-        yield named
+        yield named, lambda line: bar.console.print(line, markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -277,4 +276,8 @@ def _print(value: Any, shown: RenderableType, as_json: bool) -> None:
         document = value.as_document() if hasattr(value, "as_document") else json_ready(asdict(value))
         typer.echo(json.dumps(document, allow_nan=False, indent=2))
     else:
-        Console(highlight=False, width=None if sys.stdout.isatty() else TABLE_WIDTH).print(shown)
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else TABLE_WIDTH)
+        with console.capture() as captured:
+            console.print(shown)
+        # Below a table, text is padded to the console's width.
+        typer.echo("\n".join(line.rstrip() for line in captured.get().split("\n")), nl=False)

@@ -206,5 +206,5 @@ def test_what_cannot_be_searched_is_refused(leave_out: Selection, most: int, say
 
 @pytest.mark.parametrize("name", ["legacy", "basemodel", "basemodel@wrapper", "bad-tf32", "nobody", "basemodel+loss"])
 def test_what_has_no_methods_to_exchange_is_refused(name: str) -> None:
-    with pytest.raises(UnknownName, match="has no method that could be exchanged .*choose from basemodel@conf"):
+    with pytest.raises(UnknownName, match=r"has no method that could be exchanged .*choose from basemodel@conf"):
         find_mixable(name)

@@ -53,7 +53,7 @@ def history(*steps: str) -> list[Promotion]:
 
 def verdict(outcome: Any = "PASS", **outcomes: Any) -> Verdict:
     """Every check passes, but those named, with `__` for the dot."""
-    found = {name: "pass" for name in ALL_CHECKS} | {name.replace("__", "."): o for name, o in outcomes.items()}
+    found = dict.fromkeys(ALL_CHECKS, "pass") | {name.replace("__", "."): o for name, o in outcomes.items()}
     checks = tuple(CheckResult(name, one, f"finding of {name}", value=1.5) for name, one in found.items())
     return Verdict(outcome, "summary", checks, "default")
 
