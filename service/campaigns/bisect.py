@@ -13,7 +13,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from service.campaigns.ladder import CHILD_DIED
 from service.campaigns.stored_runs import StoredRuns
@@ -48,7 +48,7 @@ PLAN = Plan(
     phases=CPU_PHASES,
 )
 """The plan of `lockstep ladder bisect`: small, for it is carried out once a question, and yet one on which every
-planted fault of a method is caught (benchmarks/bisect.py): the clip cuts from the first step, and of so many weights
+planted fault of a method is caught (benchmarks/bisection.py): the clip cuts from the first step, and of so many weights
 some are below 1e-4. In 20 steps nothing is learned, and need not be."""
 
 
@@ -276,7 +276,9 @@ def default_policy() -> Policy:
     A plan may leave out the trainings or the checkpoints; what they would have shown is then not seen.
     """
     numerics = named_policy("numerics")
-    where_planned = dict.fromkeys(("numerics.free_running", *CHECKPOINT_CHECKS), cast(Requirement, "where_measurable"))
+    where_planned: dict[str, Requirement] = dict.fromkeys(
+        ("numerics.free_running", *CHECKPOINT_CHECKS), "where_measurable"
+    )
     return replace(numerics, name="bisect", required={**numerics.required, **where_planned})
 
 
