@@ -7,6 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from service.executors.bench_child import BenchParts
 from service.executors.local import LocalExecutor
 from service.parity.errors import InvalidPlan
 from service.parity.identity import ENTROPY_BYTES, new_run_id
+from service.parity.ladder import CURRENT, resolved
 from service.parity.plan import CPU_PHASES, PHASES, PerformanceSpec, Plan
 from service.parity.policy import Policy
 from service.pipeline import Toolkit, carry_out
@@ -49,7 +51,7 @@ from service.subjects.devices import (
 )
 from service.subjects.legacy import changed_frozen_files
 from service.subjects.oracle import Float64Oracle
-from service.subjects.registry import check_subjects, misfits, registered_subjects
+from service.subjects.registry import check_subjects, find_subject, misfits, registered_subjects, rung_digests
 from service.subjects.step_timer import open_timer
 from service.subjects.trainable import Trainable, image_model, text_model
 from service.telemetry.choose import make_sampler
@@ -109,6 +111,14 @@ def check_plan(plan: Plan) -> Plan:
     return plan
 
 
+def resolve_current(settings: Settings, plan: Plan) -> Plan:
+    """The plan with `basemodel@current` replaced by the rung in use: what is recorded names the real one."""
+    if CURRENT not in (plan.reference, plan.candidate):
+        return plan
+    with closing(open_store(settings)) as store:
+        return resolved(plan, store.promotions)
+
+
 def submit(store: RunStore, clock: Clock, plan: Plan, policy: Policy) -> RunRow:
     """A new queued run."""
     now = clock.now()
@@ -146,6 +156,7 @@ def make_catalog() -> Catalog:
             *(DeviceEntry(name, description) for name, description in described),
         ),
         misfits=misfits,
+        rung_digests=rung_digests,
     )
 
 
@@ -218,7 +229,7 @@ def toolkit() -> Toolkit:
 
 
 def _subject(name: str, plan: Plan) -> Subject:
-    return registered_subjects()[name].factory(plan)
+    return find_subject(name).factory(plan)
 
 
 def _oracle(plan: Plan) -> Oracle | None:

@@ -1,4 +1,5 @@
-"""The command line: `lockstep run`, `report`, `gate`, `selftest`, `train`, `serve`, `worker`, `migrate`, `doctor`.
+"""The command line: `lockstep run`, `report`, `gate`, `selftest`, `train`, `ladder`, `serve`, `worker`, `migrate`,
+`doctor`.
 
 Exit codes: 0 PASS, 1 FAIL, 2 usage or configuration error, 3 INCONCLUSIVE, 4 Lockstep itself failed; 130 after Ctrl-C.
 """
@@ -27,11 +28,15 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
+from service.commands.ladder import Frame, ladder_commands
+from service.commands.train import EPILOG, train
 from service.parity.errors import (
     InvalidRequest,
+    LadderRefused,
     LockstepError,
     Problem,
     RunCancelled,
+    RunNotFound,
     SchemaMismatch,
     StoreUnavailable,
 )
@@ -50,7 +55,6 @@ from service.policy_files import read_policy
 from service.ports import Progress, ProgressListener, RunRow, RunStore
 from service.settings import Settings, read_settings
 from service.terminal import findings_table, selftest_table, verdict_table
-from service.train import EPILOG, train
 
 if TYPE_CHECKING:  # it brings the subjects along, and with them CuPy: not for `lockstep --help`
     from service.campaigns.selftest import CaseResult
@@ -171,9 +175,9 @@ def run(
             seed=seed,
             device=device,
         )
-        bootstrap.check_plan(plan)
-        chosen = read_policy(policy)
         settings = read_settings(database_url=database)
+        plan = bootstrap.check_plan(bootstrap.resolve_current(settings, plan))
+        chosen = read_policy(policy)
         clock = bootstrap.SystemClock()
         with closing(bootstrap.open_store(settings)) as store:
             row = bootstrap.submit(store, clock, plan, chosen)
@@ -578,7 +582,7 @@ def _told_errors() -> Iterator[None]:
         yield
     except InvalidRequest as error:
         _fail("\n".join(f"error: {problem}" for problem in error.problems), EXIT_USAGE)
-    except (StoreUnavailable, SchemaMismatch) as error:
+    except (StoreUnavailable, SchemaMismatch, LadderRefused, RunNotFound) as error:
         _fail(f"error: {error}", EXIT_USAGE)
     except RunCancelled as error:
         _fail(str(error), EXIT_INTERRUPTED)
@@ -592,6 +596,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 app.command(epilog=EPILOG)(_told_errors()(train))
+app.add_typer(ladder_commands(Frame(run, _told_errors, _live, EXIT_WORDS)), name="ladder")
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.parity.errors import LockstepError
+from service.parity.ladder import Promotion
 from service.parity.measurements import (
     AllocationEvent,
     EdgeReading,
@@ -380,6 +381,13 @@ class RunStore(Protocol):
 
     def checks(self, run_id: str) -> list[CheckResult]:
         """The stored verdict's checks in order; empty before the end."""
+
+    def add_promotion(self, promotion: Promotion) -> Promotion:
+        """Append a line to the ladder's history. Raises `LadderRefused` when its number is not the next one, because
+        somebody else has moved the ladder meanwhile, and `RunNotFound`. A line is never changed or removed."""
+
+    def promotions(self) -> list[Promotion]:
+        """The ladder's history, oldest first."""
 
     def check_ready(self) -> None:
         """Raise `StoreUnavailable` or `SchemaMismatch` when the store cannot be used."""

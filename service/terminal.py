@@ -17,7 +17,7 @@ from service.parity.verdict import CheckResult, Verdict
 if TYPE_CHECKING:  # it brings the subjects along, and with them CuPy: not for `lockstep --help`
     from service.campaigns.selftest import CaseResult
 
-_MARKS = {
+MARKS = {
     "pass": ("✔ pass", "green"),
     "fail": ("✘ FAIL", "bold red"),
     "inconclusive": ("? open", "yellow"),
@@ -35,10 +35,10 @@ def verdict_table(verdict: Verdict) -> RenderableType:
 
 def _decided(checks: Sequence[CheckResult]) -> Iterator[RenderableType]:
     for check in checks:
-        word, style = _MARKS[check.outcome]
+        word, style = MARKS[check.outcome]
         line = Text.assemble((f"{word}  ", style), (check.name, "bold"))
         if check.value is not None and check.limit is not None:
-            line.append(f"  {_number(check.value)} (limit {_number(check.limit)}, {check.unit})", style="cyan")
+            line.append(f"  {number(check.value)} (limit {number(check.limit)}, {check.unit})", style="cyan")
         if not check.required:
             line.append("  not required", style="dim")
         yield line
@@ -49,7 +49,7 @@ def _first_divergence(verdict: Verdict) -> Iterator[RenderableType]:
     where = verdict.first_divergence
     if where is None:
         return
-    ratio = "" if where.ratio is None else f", error ratio {_number(where.ratio)}"
+    ratio = "" if where.ratio is None else f", error ratio {number(where.ratio)}"
     yield Text(f"first divergence: {where.phase} step {where.step}, {where.tap}{ratio}", style="bold red")
     if where.source is not None:
         yield Padding(Text(f"look at {where.source}"), (0, 0, 0, 8))
@@ -116,5 +116,5 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     return table
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return f"{value:.4g}" if math.isfinite(value) else str(value)

@@ -13,7 +13,7 @@ from service.api.catalog import Catalog
 from service.api.context import Context
 from service.api.edge import Edge
 from service.api.routes import catalog as catalog_routes
-from service.api.routes import health, records, reports, runs
+from service.api.routes import health, ladder, records, reports, runs
 from service.ports import Clock, RunStore
 
 MAX_BODY_BYTES = 64 * 1024
@@ -45,7 +45,7 @@ def create_app(store: RunStore, catalog: Catalog, clock: Clock, *, version: str,
     app.state.context = Context(store, catalog, clock, version)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK_HOSTS, *hosts], www_redirect=False)
     problems.install(app)
-    for routes in (runs, records, reports, catalog_routes):
+    for routes in (runs, records, reports, ladder, catalog_routes):
         app.include_router(routes.router, prefix=PREFIX)
     app.include_router(health.router)
     return app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from service.parity.errors import Problem
@@ -44,6 +44,8 @@ class Catalog:
     devices: tuple[DeviceEntry, ...]
     misfits: Callable[[Plan], Iterable[Problem]] = lambda plan: ()
     """What of a valid plan its dataset or its subjects cannot take."""
+    rung_digests: Callable[[], Mapping[str, str]] = dict
+    """Every rung of the ladder, the safest first, with the digest of its source as it is now."""
 
     def default_phases(self, device: str) -> tuple[str, ...]:
         """What a plan for the device does that does not name its phases: on a CPU, step times and memory say little."""

@@ -21,6 +21,7 @@ from service.parity.errors import (
     InvalidPlan,
     InvalidPolicy,
     InvalidRequest,
+    LadderRefused,
     LockstepError,
     Problem,
     RunCancelled,
@@ -50,6 +51,7 @@ _OURS: Mapping[type[LockstepError], tuple[int, str, str]] = {
     SchemaMismatch: (503, "schema-mismatch", "The database is at another revision"),
     RunNotFound: (404, "run-not-found", "No such run"),
     RunConflict: (409, "run-conflict", "The run's state does not allow it"),
+    LadderRefused: (409, "ladder-refused", "The ladder's rules do not allow it"),
     RunCancelled: (409, "run-cancelled", "The run was stopped"),
     LockstepError: (500, "internal", "Lockstep itself failed"),
 }

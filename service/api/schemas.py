@@ -162,6 +162,32 @@ class RunIn(_Strict):
     policy: PolicyIn = "default"
 
 
+Note = Annotated[str, Field(max_length=1000)]
+
+
+class PromoteIn(_Strict):
+    """A step up the ladder. `run_id`: the run that shows it; left out, the newest that does."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"by": "ann", "run_id": "01m884knf2vjwrehk8pjcxpmrw"}]})
+
+    by: Name
+    run_id: Name | None = None
+    skip: Annotated[bool, Field(description="Whether rungs may be skipped that were never in use.")] = False
+    note: Note = ""
+
+
+class RollbackIn(_Strict):
+    """A step down."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"rung": "forward", "by": "ann", "note": "slow on the new cards"}]}
+    )
+
+    rung: Name
+    by: Name
+    note: Note = ""
+
+
 class _Query(BaseModel):
     """A misspelt parameter is refused: a filter that is silently ignored would answer another question."""
 

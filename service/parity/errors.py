@@ -12,6 +12,7 @@
     │   ├── SchemaMismatch        the database is at another revision than this Lockstep; exit code 2, HTTP 503
     │   ├── RunNotFound           HTTP 404
     │   └── RunConflict           the run's state does not allow it; HTTP 409
+    ├── LadderRefused             the ladder's rules do not allow the step; exit code 2, HTTP 409
     ├── RunCancelled              somebody asked the run to stop; HTTP 409 where it is an answer
     └── RunFailed                 Lockstep itself could not carry the run out; exit code 4, no verdict
 
@@ -85,6 +86,10 @@ class RunNotFound(StoreError):
 
 class RunConflict(StoreError):
     """The run is in a state that does not allow what was asked."""
+
+
+class LadderRefused(LockstepError):
+    """The ladder's rules do not allow this step up or down; the message says what would."""
 
 
 class RunCancelled(LockstepError):

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from service.parity.ladder import Promotion
 from service.parity.measurements import AllocationEvent, EdgeReading, Slice, TelemetrySample
 from service.parity.plan import Plan
 from service.parity.policy import Policy
@@ -245,6 +246,17 @@ def check_result(columns: RowMapping) -> CheckResult:
         unit=columns["unit"],
         evidence=decode(dict, columns["evidence"]),
     )
+
+
+_PROMOTION = ("number", "action", "rung", "at", "by", "run_id", "source_digest", "note")
+
+
+def promotion_columns(row: Promotion) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _PROMOTION}
+
+
+def promotion(columns: RowMapping) -> Promotion:
+    return Promotion(**{name: columns[name] for name in _PROMOTION})
 
 
 def _index_text(index: Sequence[int] | None) -> str | None:

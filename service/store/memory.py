@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from service.parity.ladder import Promotion
 from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
 from service.parity.plan import Plan
 from service.parity.policy import Policy
@@ -41,6 +42,7 @@ class MemoryRunStore:
 
     def __init__(self) -> None:
         self._runs: dict[str, _Kept] = {}
+        self._promotions: list[Promotion] = []
         self._turn = threading.Lock()
 
     def create_run(self, run_id: str, plan: Plan, policy: Policy, created_at: datetime) -> RunRow:
@@ -184,6 +186,18 @@ class MemoryRunStore:
     def checks(self, run_id: str) -> list[CheckResult]:
         verdict = self.verdict(run_id)
         return [] if verdict is None else list(verdict.checks)
+
+    def add_promotion(self, promotion: Promotion) -> Promotion:
+        with self._turn:
+            if promotion.run_id is not None:
+                self._kept(promotion.run_id)
+            kept = transitions.promotion(promotion, len(self._promotions))
+            self._promotions.append(kept)
+            return kept
+
+    def promotions(self) -> list[Promotion]:
+        with self._turn:
+            return list(self._promotions)
 
     def check_ready(self) -> None:
         """Memory is always ready."""

@@ -180,6 +180,22 @@ class Allocation(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
 
 
+class PromotionLine(Base):
+    """One line of the ladder's history. No cascade: a run that is evidence here cannot be deleted."""
+
+    __tablename__ = "promotions"
+    __table_args__ = (CheckConstraint("action IN ('promote', 'rollback')", name="action"),)
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    action: Mapped[str]
+    rung: Mapped[str]
+    at: Mapped[datetime]
+    by: Mapped[str]
+    run_id: Mapped[str | None] = mapped_column(IDENTIFIER, ForeignKey(Run.id))
+    source_digest: Mapped[str | None]
+    note: Mapped[str]
+
+
 class Check(Base):
     """One check of a finished run's verdict."""
 

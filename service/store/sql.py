@@ -20,12 +20,14 @@ from sqlalchemy import (
     Table,
     case,
     delete,
+    func,
     insert,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from service.parity.ladder import Promotion
 from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
 from service.parity.plan import PHASES, Plan
 from service.parity.policy import Policy
@@ -36,7 +38,7 @@ from service.store import mapping, transitions
 from service.store.codec import MeasuredRows, decode, decode_record, encode, encode_record
 from service.store.connection import Transactions
 from service.store.migrate import check_revision
-from service.store.schema import Allocation, Check, Diff, Run, Step, Telemetry, TimedSlice
+from service.store.schema import Allocation, Check, Diff, PromotionLine, Run, Step, Telemetry, TimedSlice
 
 _RUNS = cast(Table, Run.__table__)
 _STEPS = cast(Table, Step.__table__)
@@ -45,6 +47,7 @@ _CHECKS = cast(Table, Check.__table__)
 _SLICES = cast(Table, TimedSlice.__table__)
 _TELEMETRY = cast(Table, Telemetry.__table__)
 _ALLOCATIONS = cast(Table, Allocation.__table__)
+_PROMOTIONS = cast(Table, PromotionLine.__table__)
 
 # A listing leaves the two large documents where they are.
 _LISTED = [column for column in _RUNS.columns if column.name not in ("record", "verdict")]
@@ -210,6 +213,23 @@ class SqlRunStore:
         with self._transactions.reading() as connection:
             _require(connection, run_id)
             return _checks(connection, run_id)
+
+    def add_promotion(self, promotion: Promotion) -> Promotion:
+        with self._transactions.writing() as connection:
+            if promotion.run_id is not None:
+                _require(connection, promotion.run_id)
+            last = connection.scalar(select(func.max(_PROMOTIONS.c.number))) or 0
+            kept = transitions.promotion(promotion, last)
+            # On PostgreSQL two writers may both have seen the same last line: one of them inserts nothing.
+            new = _insert_unless_there(connection, _PROMOTIONS).returning(_PROMOTIONS.c.number)
+            if connection.execute(new, mapping.promotion_columns(kept)).first() is None:
+                raise transitions.moved_meanwhile()
+        return kept
+
+    def promotions(self) -> list[Promotion]:
+        query = select(_PROMOTIONS).order_by(_PROMOTIONS.c.number)
+        with self._transactions.reading() as connection:
+            return [mapping.promotion(columns) for columns in connection.execute(query).mappings()]
 
     def check_ready(self) -> None:
         # A writing transaction, because a store that can only be read cannot be used.

@@ -13,7 +13,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from service.parity.errors import RunConflict, RunNotFound, StoreError
+from service.parity.errors import LadderRefused, RunConflict, RunNotFound, StoreError
+from service.parity.ladder import Promotion
 from service.parity.plan import PHASES
 from service.parity.verdict import Verdict
 from service.ports import Progress, RunRow, RunState
@@ -86,6 +87,19 @@ def cancel(row: RunRow, at: datetime) -> RunRow:
     if row.state in ENDED:
         raise _conflict(row, "cannot be cancelled", "it has ended")
     return replace(row, state="cancelled", finished_at=utc(at))
+
+
+def promotion(asked: Promotion, last: int) -> Promotion:
+    """The line as it is kept after `last` lines."""
+    if asked.number != last + 1:
+        raise moved_meanwhile()
+    return replace(asked, at=utc(asked.at), by=storable(asked.by), note=storable(asked.note))
+
+
+def moved_meanwhile() -> LadderRefused:
+    return LadderRefused(
+        "somebody else has moved the ladder meanwhile; look at `lockstep ladder status`, then try again"
+    )
 
 
 def _conflict(row: RunRow, what: str, why: str) -> RunConflict:

@@ -21,7 +21,7 @@ from service.ports import Subject
 from service.subjects.datasets import load_dataset
 from service.subjects.devices import array_module, pci_address, resolve_device
 from service.subjects.numpy_allocator import NumpyAllocator
-from service.subjects.registry import registered_subjects
+from service.subjects.registry import find_subject
 from service.subjects.step_timer import BatchMaker
 
 MAX_EVENTS = 100_000
@@ -142,7 +142,7 @@ def trace_memory(
     """
     device = resolve_device(plan.device)
     # Loaded before the baseline, so that they are not the subject's.
-    prepared, build = batches(load_dataset(plan), plan, "memory"), registered_subjects()[subject].factory
+    prepared, build = batches(load_dataset(plan), plan, "memory"), find_subject(subject).factory
     ledgers = HostLedgers() if device == "cpu" else DeviceLedgers(device, device_memory)
     return trace(ledgers, lambda: build(plan), prepared, role, plan.memory.steps, alive)
 

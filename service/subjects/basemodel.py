@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -36,6 +36,16 @@ METHODS_OF_TAPS: Mapping[str, str] = {
 """Which method of the ladder computes the taps that begin so."""
 
 
+def source_files(methods: Selection, besides: Iterable[ModuleType] = ()) -> list[ModuleType | Path]:
+    """What a subject with these methods BaseModel's own consists of: its source digest is over these files."""
+    files: list[ModuleType | Path] = [*files_of(basemodel), *besides]
+    if methods != EVERY_METHOD:
+        files += files_of(legacy)
+    if "kernels" in methods:
+        files += files_of(kernels)
+    return files
+
+
 class BaseModelSubject:
     """Trains through `BaseModel.train_step`; `methods` are BaseModel's own, as `own` has them, all others legacy's."""
 
@@ -67,11 +77,7 @@ class BaseModelSubject:
 
     def info(self) -> SubjectInfo:
         sources = {taps: self._model.source(method) for taps, method in METHODS_OF_TAPS.items()}
-        files: list[ModuleType | Path] = [*files_of(basemodel), *self._besides]
-        if self._model.methods != EVERY_METHOD:
-            files += files_of(legacy)
-        if "kernels" in self._model.methods:
-            files += files_of(kernels)
+        files = source_files(self._model.methods, self._besides)
         info = describe(self.name, self._plan, self._device, files, sources)
         return replace(info, parameter_count=self._model.parameter_count())
 

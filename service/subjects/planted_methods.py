@@ -43,10 +43,10 @@ class MethodFault:
     caught_by: str = STRICT
 
 
-def build_faulty(fault: MethodFault, plan: Plan, methods: Selection = EVERY_METHOD) -> Subject:
+def build_faulty(fault: MethodFault, plan: Plan, methods: Selection = EVERY_METHOD, name: str | None = None) -> Subject:
     """The fault at the top rung, or with these methods BaseModel's own; without the fault's among them it is sound."""
     own = replace(OWN, **{fault.method: fault.broken})
-    return BaseModelSubject(plan, fault.name, methods, own, besides=(sys.modules[__name__],))
+    return BaseModelSubject(plan, name or fault.name, methods, own, besides=(sys.modules[__name__],))
 
 
 def _alpha_in_half_precision(workspace: Workspace) -> HyperParameters:

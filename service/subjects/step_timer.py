@@ -19,7 +19,7 @@ from service.parity.plan import Plan
 from service.ports import Dataset, Subject, TimedSteps
 from service.subjects.datasets import load_dataset
 from service.subjects.devices import array_module, resolve_device
-from service.subjects.registry import registered_subjects
+from service.subjects.registry import find_subject
 
 BatchMaker = Callable[[Dataset, Plan, str], Sequence[NDArray[np.float32]]]
 """The batches of a plan's phase, prepared; they are taken in turn."""
@@ -120,5 +120,5 @@ def open_timer(batches: BatchMaker, subject: str, plan: Plan) -> StepTimer:
     device = resolve_device(plan.device)
     xp = array_module(device)
     prepared = batches(load_dataset(plan), plan, "performance")
-    built = registered_subjects()[subject].factory(plan)
+    built = find_subject(subject).factory(plan)
     return StepTimer(built, prepared, HostStopwatch() if device == "cpu" else EventStopwatch(xp))

@@ -44,6 +44,7 @@ EXPECTED = {
     "SchemaMismatch": 503,
     "RunNotFound": 404,
     "RunConflict": 409,
+    "LadderRefused": 409,
     "RunCancelled": 409,
     "RunFailed": 500,
     "ReportNotReady": 409,

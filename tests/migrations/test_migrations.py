@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pysqlite3.dbapi2 as sqlite
@@ -18,6 +19,7 @@ from sqlalchemy import create_engine
 
 from service.parity.checks import judge
 from service.parity.errors import SchemaMismatch, StoreUnavailable
+from service.parity.ladder import Promotion
 from service.ports import RunFilter
 from service.store.connection import make_engine
 from service.store.migrate import MIGRATIONS, current_revision, head_revision, migrate
@@ -33,7 +35,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9999"
-down_revision = "0003"
+down_revision = "0004"
 
 
 def upgrade() -> None:
@@ -209,7 +211,7 @@ class TestLaterRevisions:
         migrate(url)
         monkeypatch.setattr("service.store.migrate.MIGRATIONS", next_scripts)
         monkeypatch.setattr("service.store.migrate.head_revision", lambda: head_revision(next_scripts))
-        with pytest.raises(SchemaMismatch, match="is at revision 0003 and this Lockstep needs 9999; run `lockstep mig"):
+        with pytest.raises(SchemaMismatch, match="is at revision 0004 and this Lockstep needs 9999; run `lockstep mig"):
             check_ready(url)
 
 
@@ -255,6 +257,23 @@ class TestDatabasesOfEarlierVersions:
             assert {(piece.turns, piece.own_s) for piece in record.performance.slices} == {(1, None)}
             judged = {check.name: check.outcome for check in judge(record, run.policy).checks}
             assert {check.name: check.outcome for check in store.checks(run.id)} == judged
+
+    def test_a_ladder_begins_where_revision_0003_had_none(self, url: str) -> None:
+        with closing(sqlite.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.executescript((ASSETS / "0003.sql").read_text())
+        assert current_revision(url) == "0003"
+        assert migrate(url) == head_revision()
+        with closing(SqlRunStore(make_engine(url))) as store:
+            (run,) = store.runs(RunFilter())
+            record = store.record(run.id)
+            assert record is not None
+            assert record.performance is not None
+            assert (run.plan.candidate, store.promotions()) == ("basemodel@forward", [])
+            judged = {check.name: check.outcome for check in judge(record, run.policy).checks}
+            assert {check.name: check.outcome for check in store.checks(run.id)} == judged
+            line = Promotion(1, "promote", "forward", datetime(2030, 1, 1, tzinfo=UTC), "somebody", run.id, "ab")
+            assert store.add_promotion(line) == line
+            assert store.promotions() == [line]
 
 
 class TestForeignDatabases:

@@ -13,6 +13,7 @@ from service.api.pages import page_of
 from service.api.schemas import Page, ProblemDocument, RunIn, RunPage, RunQuery
 from service.parity.errors import InvalidPlan, InvalidPolicy, InvalidRequest, Problem, UnknownName
 from service.parity.identity import ENTROPY_BYTES, is_run_id, new_run_id
+from service.parity.ladder import resolved
 from service.parity.policy import Policy, named_policy, policy_from_document
 from service.ports import RunFilter, RunRow
 
@@ -27,7 +28,7 @@ router = APIRouter(tags=["runs"], route_class=StrictJsonRoute, responses=PROBLEM
 @router.post("/runs", status_code=202)
 def create_run(body: RunIn, request: Request, response: Response, here: Here) -> RunRow:
     """Queue a run of this plan, to be judged by this policy."""
-    plan = body.plan.to_plan(here.catalog.default_phases)
+    plan = resolved(body.plan.to_plan(here.catalog.default_phases), here.store.promotions)
     policy, policy_error = _policy(body.policy)
     problems = [*here.catalog.unknown_names(plan), *(policy_error.problems if policy_error else ())]
     try:

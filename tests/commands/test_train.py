@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from basemodel.checkpoints import read_checkpoint
 from basemodel.training import TrainingResult, TrainingSettings
 from basemodel.training_folder import Position, TrainingFolder
-from service import train as train_command
 from service.cli import app
+from service.commands import train as train_command
 from service.subjects.trainable import Trainable, text_model
 
 PATIENCE_S = 60

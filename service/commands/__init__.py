@@ -1,0 +1,1 @@
+"""Groups of commands that have a file of their own; `cli` registers them."""
