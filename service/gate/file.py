@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from service.gate.config import DefaultPhases, GateCase, cases_from_document
+from service.gate.config import GateCase, cases_from_document
 from service.parity.errors import InvalidConfiguration, InvalidRequest, Problem
 from service.parity.plan import Plan
+from service.parity.plan_tables import DefaultPhases
 from service.parity.policy import Policy
 
 MAX_BYTES = 1 << 20
