@@ -1,4 +1,4 @@
-"""The command line: `lockstep run`, `report`, `gate`, `selftest`, `serve`, `worker`, `migrate`, `doctor`.
+"""The command line: `lockstep run`, `report`, `gate`, `selftest`, `sweep`, `serve`, `worker`, `migrate`, `doctor`.
 
 Exit codes: 0 PASS, 1 FAIL, 2 usage or configuration error, 3 INCONCLUSIVE, 4 Lockstep itself failed; 130 after Ctrl-C.
 """
@@ -49,6 +49,8 @@ from service.parity.plan import (
 from service.policy_files import read_policy
 from service.ports import Progress, ProgressListener, RunRow, RunStore
 from service.settings import Settings, read_settings
+from service.sweep import EPILOG as SWEEP_EPILOG
+from service.sweep import sweep
 from service.terminal import findings_table, selftest_table, verdict_table
 
 if TYPE_CHECKING:  # it brings the subjects along, and with them CuPy: not for `lockstep --help`
@@ -579,6 +581,9 @@ def _told_errors() -> Iterator[None]:
 def _fail(message: str, code: int) -> NoReturn:
     errors.print(message, markup=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+app.command(epilog=SWEEP_EPILOG)(_told_errors()(sweep))
 
 
 def main(arguments: list[str] | None = None) -> Any:
