@@ -146,7 +146,7 @@ def _carry_out(
     from service import bootstrap
     from service.campaigns.sweep import WORKER, carry_out, find_done
     from service.campaigns.sweep_terminal import told
-    from service.reports.sweep import SweepResult
+    from service.reports.sweep import SweepResult, counted
 
     plans = asked.plans()
     ends: dict[str, End] = {}
@@ -157,7 +157,7 @@ def _carry_out(
         configurations = {each.plan.digest(): each for each in SweepResult(asked, {}).configurations()}
         console = Console(stderr=True, quiet=True) if silent else messages
         done = f"{len(ends)} done earlier, " if ends else ""
-        console.print(f"{len(plans)} configurations: {done}{len(left)} to do")
+        console.print(f"{counted(len(plans))}: {done}{len(left):,} to do")
         record = partial(bootstrap.record_run, settings, WORKER, asked.policy)
         at_a_time = jobs if jobs is not None else min(map(bootstrap.default_jobs, plans.values()))
         with told(console, len(plans), len(ends)) as tell, closing(carry_out(left, record, store, at_a_time)) as coming:

@@ -163,6 +163,6 @@ def _grid(
             for problem in error.problems:
                 wrong.setdefault((problem.field, problem.message), []).append(f"{place}[{words}]")
     for (field, message), places in wrong.items():
-        more = "" if len(places) == 1 else f" (and in {len(places) - 1:,} more configurations)"
+        more = "" if len(places) == 1 else f" (and in {len(places) - 1:,} more)"
         problems.append(Problem(below(places[0], field), f"{message}{more}"))
     return Grid(tuple(axes), tuple(plans))

@@ -92,10 +92,9 @@ class SweepResult:
         configurations = self.configurations()
         count = Counter(configuration.end.outcome for configuration in configurations)
         words = ", ".join(f"{count[outcome]:,} {outcome}" for outcome in GRAVITY if count[outcome])
-        number = len(configurations)
         worst = self.worst_ratio()
         ratio = "" if worst is None else f"; largest error ratio {worst:.4g} (limit {self.sweep.policy.error_ratio:g})"
-        return f"{number:,} {'configuration' if number == 1 else 'configurations'}: {words}{ratio}"
+        return f"{counted(len(configurations))}: {words}{ratio}"
 
     def worst_ratio(self) -> float | None:
         """The largest error ratio of all, NaN before any number; `None` where none was measured."""
@@ -125,6 +124,11 @@ class SweepResult:
             "configurations": [_document(configuration) for configuration in self.configurations()],
         })  # fmt: skip
         return ready
+
+
+def counted(number: int) -> str:
+    """So many configurations, in words."""
+    return f"{number:,} {'configuration' if number == 1 else 'configurations'}"
 
 
 def badness(ratio: float | None) -> float:
