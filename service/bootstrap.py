@@ -10,16 +10,12 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
-from service.api.app import create_app
-from service.api.catalog import Catalog, DatasetEntry, DeviceEntry, SubjectEntry
 from service.campaigns.spread import stop_if_unwanted, usable_cores
 from service.campaigns.sweep import Recorded
-from service.dashboard import pages
 from service.differs.numpy_differ import NumpyDiffer
 from service.engine.batches import prepared_batches
 from service.engine.observer import SubjectTrouble, attempt
@@ -49,6 +45,11 @@ from service.telemetry.choose import make_sampler
 from service.telemetry.environment import describe_environment, package_version
 from service.telemetry.nvml_memory import memory_in_use
 from service.worker import Worker
+
+if TYPE_CHECKING:  # only `lockstep serve` needs them: a quarter of what the process of a run would load at its start
+    from fastapi import FastAPI
+
+    from service.api.catalog import Catalog
 
 PAIRS_A_GPU = PerformanceSpec().process_pairs
 
@@ -152,6 +153,9 @@ def make_worker(settings: Settings, store: RunStore) -> Worker:
 
 def make_app(settings: Settings, store: RunStore) -> FastAPI:
     """The API and the pages."""
+    from service.api.app import create_app
+    from service.dashboard import pages
+
     version = package_version("lockstep") or "0"
     app = create_app(store, make_catalog(), SystemClock(), version=version, hosts=settings.allowed_hosts)
     pages.install(app, store)
@@ -160,6 +164,8 @@ def make_app(settings: Settings, store: RunStore) -> FastAPI:
 
 def make_catalog() -> Catalog:
     """What a request may name."""
+    from service.api.catalog import Catalog, DatasetEntry, DeviceEntry, SubjectEntry
+
     devices = find_devices()
     described = zip(devices.names, devices.descriptions, strict=True)
     return Catalog(
