@@ -15,7 +15,7 @@ from service.parity.plan_tables import words_of
 from service.reports.cases import MARKS, CaseOutcome, one_line
 from service.reports.figures import duration, figure
 from service.reports.heat_map import heat_class
-from service.reports.sweep import Configuration, End, SweepResult, badness
+from service.reports.sweep import Configuration, End, SweepResult, badness, counted
 from service.reports.sweep_map import ends_of, layout_of, short_names
 
 LETTERS: Mapping[CaseOutcome, str] = {"PASS": "P", "FAIL": "F", "INCONCLUSIVE": "?", "ERROR": "E", "NOT RUN": "-"}
@@ -140,10 +140,13 @@ def _table(result: SweepResult) -> Iterator[RenderableType]:
             Text(end.run_id or "-"),
         )
     yield table
+    said: dict[tuple[CaseOutcome, str], list[Configuration]] = {}
     for each in listed:
         if each.end.outcome != "PASS":
-            opening = (f"{MARKS[each.end.outcome]} {one_line(each.name)}: ", STYLES[each.end.outcome])
-            yield Text.assemble(opening, one_line(each.end.message))
+            said.setdefault((each.end.outcome, one_line(each.end.message)), []).append(each)
+    for (outcome, message), configurations in said.items():
+        more = "" if len(configurations) == 1 else f" ({counted(len(configurations))})"
+        yield Text.assemble((f"{MARKS[outcome]} ", STYLES[outcome]), f"{message}{more}")
 
 
 def _amount(end: End) -> str:
