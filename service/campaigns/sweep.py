@@ -55,7 +55,7 @@ def find_done(sweep: Sweep, store: RunStore, describe: Describe) -> dict[str, En
     runs = [each for each in store.finished_runs(plans.keys()) if each.run.policy == sweep.policy]
     if not runs:
         return {}
-    now = _sources_now([plans[digest] for digest in {each.run.plan.digest() for each in runs}], describe)
+    now = _sources_now([each.run.plan for each in runs], describe)
     done: dict[str, End] = {}
     for each in runs:  # the newest first
         digest = each.run.plan.digest()
@@ -114,7 +114,7 @@ Sources = Mapping[tuple[Side, str, str], SubjectInfo | None]
 
 def _sources_now(plans: Sequence[Plan], describe: Describe) -> Sources:
     smallest: dict[tuple[Side, str, str], Plan] = {}
-    for plan in sorted(plans, key=lambda plan: -max(plan.layer_sizes())):
+    for plan in sorted(plans, key=lambda plan: -sum(plan.layer_sizes())):
         for side in SIDES:
             smallest[side, _subject(plan, side), plan.device] = plan
     pieces = list(smallest.items())

@@ -366,5 +366,5 @@ class TestFinishedRunsOfPlans:
         plans = [Plan(seed=seed) for seed in range(3)]
         for number, plan in enumerate(plans):
             self.finished(run_store, f"r{number}", plan)
-        digests = {f"{number:064x}" for number in range(40_000)} | {plan.digest() for plan in plans}
+        digests = {f"{number:064x}" for number in range(260_000)} | {plan.digest() for plan in plans}
         assert [each.run.id for each in run_store.finished_runs(digests)] == ["r2", "r1", "r0"]

@@ -83,6 +83,11 @@ def test_a_grid_wins_over_the_plan_where_another_leaves_the_field_out() -> None:
     assert [grid.plans[0].seed for grid in swept.grids] == [1, 7]
 
 
+def test_a_list_may_hold_lists() -> None:
+    swept = read('[grid]\nphases = [["synchronized"], ["synchronized", "memory"], ["synchronized"]]')
+    assert [plan.phases for plan in swept.plans().values()] == [("synchronized",), ("synchronized", "memory")]
+
+
 def test_flags_win_over_the_file() -> None:
     swept = read(
         '[plan]\ncandidate = "basemodel"\ndataset = "colors"\n[grid]\nseed = [4]', candidate="bad-tf32", device="cpu"
@@ -117,6 +122,7 @@ BAD = [
     ("[grid]\nsed = [1]", "grid.sed: is not a field of a plan; choose from reference"),
     ("[grid]\nmodel.vector = [1]", "grid.model.vector: is not a field of a plan"),
     ("[grid]\nseed = [true]", "grid[seed=True].seed: is True; it must be a whole number"),
+    ("[grid]\nseed = [true, 1]", "grid[seed=True].seed: is True; it must be a whole number"),
     ('[grid]\n"training.clip" = ["1"]', "grid[training.clip=1].training.clip: is '1'; it must be a finite number"),
     (GRID + "[grids]\nseed = [1]", "grids: is not known here; choose from policy, plan, grid"),
     ("plan = 3\n" + GRID, "plan: must be a table"),
