@@ -45,7 +45,7 @@ seed = [0]
 "training.batch_size" = [8]
 "model.vector_length" = [32]
 [[grid]]
-seed = [1, 2]
+seed = [1, 2, 3, 4]
 "synchronized.steps" = [9000000]
 "synchronized.every" = [1000]
 """
@@ -173,23 +173,47 @@ def test_another_source_a_failed_run_and_again_make_runs_anew() -> None:
     assert first not in finished()
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(jobs: str) -> None:
+def until_endless(process: subprocess.Popen[str], jobs: int) -> None:
+    """Wait until the quick one is done and so many of the endless ones are well under way."""
+    lines_until(process, "[1/5]")
+    under_way = "SELECT COUNT(*) FROM runs WHERE state = 'running' AND progress_phase = 'synchronized'"
+    while rows(under_way) != [(jobs,)]:
+        assert process.poll() is None
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(jobs: int) -> None:
     ask_for(QUICK_AND_ENDLESS)
-    with started("--jobs", jobs) as process:
-        lines_until(process, "[1/3]")
-        endless = "SELECT COUNT(*) FROM runs WHERE state = 'running' AND progress_phase = 'synchronized'"
-        while rows(endless) != [(int(jobs),)]:
-            assert process.poll() is None
+    with started("--jobs", str(jobs)) as process:
+        until_endless(process, jobs)
         # A second one, from somebody impatient, changes nothing.
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 3
-    assert "Stopped: 1 done and kept, 2 to do; the same command, without --again, goes on." in err
-    assert "INCONCLUSIVE  3 configurations: 2 NOT RUN, 1 PASS" in out
-    assert rows("SELECT state, COUNT(*) FROM runs GROUP BY state") == [("cancelled", int(jobs)), ("finished", 1)]
+    assert "Stopped: 1 done and kept, 4 to do; the same command, without --again, goes on." in err
+    assert "INCONCLUSIVE  5 configurations: 4 NOT RUN, 1 PASS" in out
+    assert rows("SELECT state, COUNT(*) FROM runs GROUP BY state") == [("cancelled", jobs), ("finished", 1)]
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_killed_it_takes_its_processes_along_and_leaves_its_runs_without_a_verdict(jobs: int) -> None:
+    ask_for(QUICK_AND_ENDLESS)
+    with started("--jobs", str(jobs)) as process:
+        until_endless(process, jobs)
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=PATIENCE_S)
+        _, alive = psutil.wait_procs(family, timeout=GONE_S)
+        for left in alive:
+            left.kill()
+    assert len(family) >= jobs
+    assert alive == []
+    assert rows("SELECT state, outcome, COUNT(*) FROM runs GROUP BY state") == [
+        ("finished", "PASS", 1),
+        ("running", None, jobs),
+    ]
 
 
 def test_a_fail_is_told_in_every_form() -> None:
