@@ -7,31 +7,30 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from basemodel.training import EpochDone, TrainingResult, TrainingSettings
 from basemodel.training_folder import TrainingFolder
-from service.api.app import create_app
-from service.api.catalog import Catalog, DatasetEntry, DeviceEntry, SubjectEntry
-from service.campaigns.spread import usable_cores
-from service.dashboard import pages
+from service.campaigns.spread import stop_if_unwanted, usable_cores
+from service.campaigns.sweep import Recorded
 from service.differs.numpy_differ import NumpyDiffer
 from service.engine.batches import prepared_batches
+from service.engine.observer import SubjectTrouble, attempt
 from service.executors.bench import LocalBench
 from service.executors.bench_child import BenchParts
-from service.executors.local import LocalExecutor
-from service.parity.errors import InvalidPlan
+from service.executors.local import STARTING, LocalExecutor
+from service.parity.errors import InvalidPlan, LockstepError, StoreError
 from service.parity.identity import ENTROPY_BYTES, new_run_id
 from service.parity.ladder import CURRENT, resolved
 from service.parity.plan import CPU_PHASES, PHASES, PerformanceSpec, Plan
 from service.parity.policy import Policy
+from service.parity.record import Side, SubjectInfo
 from service.pipeline import Toolkit, carry_out
 from service.ports import Bench, Clock, Differ, Oracle, ProgressListener, RunRow, RunStore, Sampler, Subject
 from service.settings import Settings
@@ -59,6 +58,11 @@ from service.telemetry.environment import describe_environment, package_version
 from service.telemetry.nvml_memory import memory_in_use
 from service.training_config import TextModel, TrainingConfig
 from service.worker import Worker
+
+if TYPE_CHECKING:  # only `lockstep serve` needs them: a quarter of what the process of a run would load at its start
+    from fastapi import FastAPI
+
+    from service.api.catalog import Catalog
 
 PAIRS_A_GPU = PerformanceSpec().process_pairs
 
@@ -130,6 +134,41 @@ def make_executor(settings: Settings, store: RunStore, clock: Clock) -> LocalExe
     return LocalExecutor(store, clock, partial(carry_out_in_child, settings))
 
 
+def record_run(settings: Settings, worker: str, policy: Policy, plan: Plan) -> Recorded:
+    """Carry one run of a campaign out as `lockstep run` does, recorded from its start; in a process of the campaign.
+
+    A run that is not wanted any more is marked cancelled.
+    """
+    clock, run_id = SystemClock(), None
+    try:
+        stop_if_unwanted(STARTING)
+        with closing(read_store(settings)) as store:
+            run_id = submit(store, clock, plan, policy).id
+            try:
+                store.claim(run_id, worker, clock.now())
+                make_executor(settings, store, clock).execute(run_id, stop_if_unwanted)
+            except KeyboardInterrupt:
+                with suppress(StoreError):  # the executor has done it, unless the signal came before or after it
+                    store.mark_cancelled(run_id, clock.now())
+                raise
+    except LockstepError as error:
+        return Recorded(run_id, str(error))
+    return Recorded(run_id)
+
+
+def describe_side(plan: Plan, side: Side) -> SubjectInfo | None:
+    """What the subject of that side says of itself now; `None` where it cannot be built or asked."""
+    name = plan.reference if side == "reference" else plan.candidate
+    try:
+        subject = attempt(side, "building", None, "build", lambda: _subject(name, plan))
+        try:
+            return attempt(side, "building", None, "info", subject.info)
+        finally:
+            attempt(side, "closing", None, "close", subject.close)
+    except SubjectTrouble:  # its run will show it
+        return None
+
+
 def make_worker(settings: Settings, store: RunStore) -> Worker:
     """A worker named after this host and process."""
     clock = SystemClock()
@@ -138,6 +177,9 @@ def make_worker(settings: Settings, store: RunStore) -> Worker:
 
 def make_app(settings: Settings, store: RunStore) -> FastAPI:
     """The API and the pages."""
+    from service.api.app import create_app
+    from service.dashboard import pages
+
     version = package_version("lockstep") or "0"
     app = create_app(store, make_catalog(), SystemClock(), version=version, hosts=settings.allowed_hosts)
     pages.install(app, store)
@@ -146,6 +188,8 @@ def make_app(settings: Settings, store: RunStore) -> FastAPI:
 
 def make_catalog() -> Catalog:
     """What a request may name."""
+    from service.api.catalog import Catalog, DatasetEntry, DeviceEntry, SubjectEntry
+
     devices = find_devices()
     described = zip(devices.names, devices.descriptions, strict=True)
     return Catalog(

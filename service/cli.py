@@ -1,5 +1,5 @@
-"""The command line: `lockstep run`, `report`, `gate`, `selftest`, `train`, `ladder`, `serve`, `worker`, `migrate`,
-`doctor`.
+"""The command line: `lockstep run`, `report`, `gate`, `selftest`, `sweep`, `ladder`, `train`, `serve`, `worker`,
+`migrate`, `doctor`.
 
 Exit codes: 0 PASS, 1 FAIL, 2 usage or configuration error, 3 INCONCLUSIVE, 4 Lockstep itself failed; 130 after Ctrl-C.
 """
@@ -29,6 +29,8 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, Time
 from rich.progress import Progress as ProgressBar
 
 from service.commands.ladder import Frame, ladder_commands
+from service.commands.sweep import EPILOG as SWEEP_EPILOG
+from service.commands.sweep import sweep
 from service.commands.train import EPILOG, train
 from service.parity.errors import (
     InvalidRequest,
@@ -597,6 +599,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 app.command(epilog=EPILOG)(_told_errors()(train))
 app.add_typer(ladder_commands(Frame(run, _told_errors, _live, EXIT_WORDS)), name="ladder")
+app.command(epilog=SWEEP_EPILOG)(_told_errors()(sweep))
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -5,7 +5,7 @@ Each has one contract suite in `tests/contracts/`, run on every implementation. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -293,6 +293,14 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A finished run and what its sides said of themselves, by their roles; one that could not say so is not there."""
+
+    run: RunRow
+    subjects: Mapping[str, SubjectInfo]
+
+
+@dataclass(frozen=True, slots=True)
 class RunFilter:
     """What to list; `before` is the id after which an older page begins (ids sort by creation)."""
 
@@ -315,6 +323,9 @@ class RunStore(Protocol):
 
     def runs(self, which: RunFilter) -> list[RunRow]:
         """Newest first."""
+
+    def finished_runs(self, plan_digests: Collection[str]) -> list[FinishedRun]:
+        """Every finished run of a plan with one of these digests, newest first; of thousands without their evidence."""
 
     def claim_next(self, worker: str, started_at: datetime) -> RunRow | None:
         """Take the oldest queued run, now running; `None` when there is none. Two workers never get the same."""

@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from service.parity.errors import RunCancelled
 from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
 from service.parity.record import Side, StepLosses, TapDiff
+from service.ports import Progress
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -54,8 +55,13 @@ class Unrecorded:
     def allocations(self, role: Side, rows: Sequence[AllocationEvent]) -> None: ...
 
     def progress(self, phase: str, done: int, total: int, message: str = "") -> None:
-        if _stop is not None and _stop.is_set():
-            raise RunCancelled(f"stopped in the {phase} phase: nobody waits for the result")
+        stop_if_unwanted(Progress(phase, done, total, message))
+
+
+def stop_if_unwanted(progress: Progress) -> None:
+    """In a spawned process: raise `RunCancelled` when the parent wants no more results."""
+    if _stop is not None and _stop.is_set():
+        raise RunCancelled(f"stopped in the {progress.phase} phase: nobody waits for the result")
 
 
 def usable_cores() -> int:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from service.gate.config import DefaultPhases, GateCase, cases_from_document
+from service.gate.config import GateCase, cases_from_document
 from service.parity.errors import InvalidConfiguration, InvalidRequest, Problem
 from service.parity.plan import Plan
+from service.parity.plan_tables import DefaultPhases
 from service.parity.policy import Policy
 
 MAX_BYTES = 1 << 20
@@ -23,7 +24,7 @@ def read_cases(
 
     Raises `InvalidConfiguration` with every problem found; its message names the file.
     """
-    document = _read(path)
+    document = read_toml(path, "name the gate's file with --config")
     try:
         return cases_from_document(document, lambda name: read_policy(name, path.parent), default_phases)
     except InvalidConfiguration as error:
@@ -44,12 +45,13 @@ def check_cases(cases: Sequence[GateCase], check_plan: Callable[[Plan], object])
         raise InvalidConfiguration(*problems)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(path: Path, advice: str) -> dict[str, Any]:
+    """The file's document; `advice` says what to do where there is no such file. Raises `InvalidConfiguration`."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        message = f"cannot be read: {error.strerror}; name the gate's file with --config"
+        message = f"cannot be read: {error.strerror}; {advice}"
         raise InvalidConfiguration(Problem(str(path), message)) from error
     if len(content) > MAX_BYTES:
         raise InvalidConfiguration(Problem(str(path), f"is larger than {MAX_BYTES:,} bytes"))

@@ -46,9 +46,9 @@ class Outputs:
             for flag, path in self._files().items():
                 try:
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    _clear(path)
+                    clear(path)
                 except OSError as error:
-                    problems.append(Problem(flag, _cannot_write(path, error)))
+                    problems.append(Problem(flag, cannot_write(path, error)))
         if problems:
             raise InvalidConfiguration(*problems)
 
@@ -68,7 +68,7 @@ class Outputs:
             for case in cases
             if page_folder is not None and case.report is not None
         ]
-        failed = [_write_whole(path, render) for path, render in texts if path is not None]
+        failed = [write_whole(path, render) for path, render in texts if path is not None]
         failed.append(_append(self.step_summary, lambda: render_markdown_cases(cases) + "\n"))
         failed.append(self.tell_outcome(result.outcome))
         return [words for words in failed if words is not None]
@@ -112,7 +112,7 @@ def _case(case: Case) -> dict[str, Any]:
     return {field.name: getattr(case, field.name) for field in dataclasses.fields(case)}
 
 
-def _clear(path: Path) -> None:
+def clear(path: Path) -> None:
     """Take away what an earlier gate left; a link, a device or a pipe stays what it is."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -127,7 +127,7 @@ def _written_through(path: Path) -> bool:
     return path.is_symlink() or (path.exists() and not path.is_file())
 
 
-def _write_whole(path: Path, render: Callable[[], str]) -> str | None:
+def write_whole(path: Path, render: Callable[[], str]) -> str | None:
     """Write the file whole or not at all; returns why it could not be."""
     if _written_through(path):
         return _append(path, render)
@@ -137,7 +137,7 @@ def _write_whole(path: Path, render: Callable[[], str]) -> str | None:
         part.write_text(render(), encoding="utf-8", errors="replace", newline="\n")
         part.replace(path)
     except OSError as error:
-        return _cannot_write(path, error)
+        return cannot_write(path, error)
     return None
 
 
@@ -148,9 +148,10 @@ def _append(path: Path | None, render: Callable[[], str]) -> str | None:
         with path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(render())
     except OSError as error:
-        return _cannot_write(path, error)
+        return cannot_write(path, error)
     return None
 
 
-def _cannot_write(path: Path, error: OSError) -> str:
+def cannot_write(path: Path, error: OSError) -> str:
+    """Why a file could not be written, and what to do."""
     return f"cannot write {path}: {error.strerror}; name a file in a folder that can be written"

@@ -82,6 +82,7 @@ def _judge_ratios(name: str, evidence: SynchronizedEvidence, policy: Policy) -> 
             "worst_tap": worst.tap,
             "taps_over_limit": above,
             "bit_equal_taps": identical,
+            "taps": len(summaries),
             "witness": witness,
             "reference_is_repeatable": _repeatable(evidence),
         },

@@ -34,7 +34,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def render_html(report: Mapping[str, Any]) -> str:
     """The page of a report as `build_report` made it, or as it came back from JSON."""
     checks = report["checks"]
-    return _templates().get_template("report.html").render(
+    return templates().get_template("report.html").render(
         report=report,
         css=Markup(stylesheet()),
         verdict=verdict_view(report),
@@ -75,7 +75,8 @@ def style_source() -> str:
 
 
 @functools.cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Where every page comes from: it escapes, and a name that is not there is an error."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -12,9 +12,9 @@ from service.parity.ladder import Promotion
 from service.parity.measurements import AllocationEvent, EdgeReading, Slice, TelemetrySample
 from service.parity.plan import Plan
 from service.parity.policy import Policy
-from service.parity.record import DiffStats, Side, StepLosses, TapDiff
+from service.parity.record import DiffStats, Side, StepLosses, SubjectInfo, TapDiff
 from service.parity.verdict import CheckResult, Verdict
-from service.ports import Progress, RunRow
+from service.ports import FinishedRun, Progress, RunRow
 from service.store.codec import decode, encode
 
 
@@ -77,6 +77,11 @@ def run_row(columns: RowMapping) -> RunRow:
         cancel_requested=columns["cancel_requested"],
         worker=columns["worker"],
     )
+
+
+def finished_run(columns: RowMapping) -> FinishedRun:
+    subjects = columns["subjects"]
+    return FinishedRun(run_row(columns), {} if subjects is None else decode(dict[str, SubjectInfo], subjects))
 
 
 def step_columns(run_id: str, row: StepLosses) -> dict[str, Any]:

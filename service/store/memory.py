@@ -7,7 +7,7 @@ noticed in the quickest test.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -18,7 +18,7 @@ from service.parity.plan import Plan
 from service.parity.policy import Policy
 from service.parity.record import SIDES, RunRecord, Side, StepLosses, TapDiff
 from service.parity.verdict import CheckResult, Verdict
-from service.ports import Progress, RunFilter, RunRow
+from service.ports import FinishedRun, Progress, RunFilter, RunRow
 from service.store import transitions
 from service.store.codec import MeasuredRows, decode, decode_record, encode, encode_record
 
@@ -62,6 +62,15 @@ class MemoryRunStore:
         with self._turn:
             listed = [kept.row for _, kept in sorted(self._runs.items(), reverse=True) if _matches(kept.row, which)]
         return listed[: max(which.limit, 0)]
+
+    def finished_runs(self, plan_digests: Collection[str]) -> list[FinishedRun]:
+        with self._turn:
+            found = [kept for _, kept in sorted(self._runs.items(), reverse=True) if kept.row.state == "finished"]
+        return [
+            FinishedRun(kept.row, {} if kept.record is None else decode(RunRecord, kept.record).subjects)
+            for kept in found
+            if kept.row.plan.digest() in plan_digests
+        ]
 
     def claim_next(self, worker: str, started_at: datetime) -> RunRow | None:
         with self._turn:

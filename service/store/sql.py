@@ -6,18 +6,20 @@ writes the result, so two writers can never both be right.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     Connection,
     Engine,
     MappingResult,
     Select,
     Table,
+    Text,
     case,
     delete,
     func,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy import cast as cast_in_sql
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.parity.ladder import Promotion
@@ -33,7 +36,7 @@ from service.parity.plan import PHASES, Plan
 from service.parity.policy import Policy
 from service.parity.record import SIDES, RunRecord, Side, StepLosses, TapDiff
 from service.parity.verdict import CheckResult, Verdict
-from service.ports import Progress, RunFilter, RunRow
+from service.ports import FinishedRun, Progress, RunFilter, RunRow
 from service.store import mapping, transitions
 from service.store.codec import MeasuredRows, decode, decode_record, encode, encode_record
 from service.store.connection import Transactions
@@ -53,6 +56,7 @@ _PROMOTIONS = cast(Table, PromotionLine.__table__)
 _LISTED = [column for column in _RUNS.columns if column.name not in ("record", "verdict")]
 
 _MOST_ROWS = 2**31 - 1
+_DIGESTS_A_QUERY = 500
 
 
 class SqlRunStore:
@@ -85,6 +89,17 @@ class SqlRunStore:
             query = query.where(_RUNS.c.id < which.before)
         with self._transactions.reading() as connection:
             return [mapping.run_row(found) for found in connection.execute(query).mappings()]
+
+    def finished_runs(self, plan_digests: Collection[str]) -> list[FinishedRun]:
+        digests, found = sorted(plan_digests), []
+        with self._transactions.reading() as connection:
+            subjects = _subjects_of_record(connection)
+            query = select(*_LISTED, subjects).where(_RUNS.c.state == "finished")
+            for begin in range(0, len(digests), _DIGESTS_A_QUERY):
+                some = digests[begin : begin + _DIGESTS_A_QUERY]
+                rows = connection.execute(query.where(_RUNS.c.plan_digest.in_(some))).mappings()
+                found += [mapping.finished_run(columns) for columns in rows]
+        return sorted(found, key=lambda one: one.run.id, reverse=True)
 
     def claim_next(self, worker: str, started_at: datetime) -> RunRow | None:
         oldest = select(*_LISTED).where(_RUNS.c.state == "queued").order_by(_RUNS.c.id).limit(1)
@@ -263,6 +278,13 @@ def _document(connection: Connection, run_id: str, name: str) -> str | None:
     if found is None:
         raise transitions.not_found(run_id)
     return cast("str | None", found[0])
+
+
+def _subjects_of_record(connection: Connection) -> ColumnElement[str]:
+    """The record's `subjects` as text: the database reads the document, of which nothing else is wanted."""
+    if connection.dialect.name == "sqlite":
+        return func.json_extract(_RUNS.c.record, "$.subjects").label("subjects")
+    return cast_in_sql(cast_in_sql(_RUNS.c.record, JSON)["subjects"], Text).label("subjects")
 
 
 def _checks(connection: Connection, run_id: str) -> list[CheckResult]:

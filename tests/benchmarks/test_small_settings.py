@@ -88,3 +88,27 @@ def test_a_configuration_that_breaks_does_not_end_the_others(
         module.main([*SMALL, "--configurations", "1"])
     first, last = result(tmp_path, "legacy_figures")["rows"]
     assert (first["error"], last["error"]) == ("ZeroDivisionError: division by zero", "stopped")
+
+
+TWO_CONFIGURATIONS = """
+policy = "numerics"
+[plan]
+phases = ["synchronized", "free_running"]
+model = { vector_length = 32, bottleneck = 8 }
+training = { steps = 10, batch_size = 8, learning_rate = 0.05 }
+synchronized = { steps = 2, every = 1 }
+free_running = { band_runs = 2, band_steps = 5 }
+[grid]
+seed = [0, 1]
+"""
+
+
+def test_sweep(benchmark: Any, tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_text(TWO_CONFIGURATIONS)
+    benchmark("sweep").main(["--jobs", "1", "--kill-at", "1", "--grid", str(tmp_path / "grid.toml")])
+    told = result(tmp_path, "sweep")
+    assert told["target_met"]
+    killed, resumed, unchanged = told["rows"]
+    assert (killed["exit_code"], killed["finished"], killed["processes_left"]) == (-9, 1, 0)
+    assert (resumed["earlier"], resumed["made"], resumed["repeated"]) == (1, 1, 0)
+    assert (unchanged["earlier"], unchanged["made"]) == (2, 0)

@@ -324,3 +324,47 @@ class TestReadiness:
     def test_closing_twice_does_nothing(self, run_store: RunStore) -> None:
         run_store.close()
         run_store.close()
+
+
+class TestFinishedRunsOfPlans:
+    """What a sweep is resumed by."""
+
+    def finished(self, store: RunStore, run_id: str, plan: Plan, record: RunRecord | None = None) -> RunRow:
+        create(store, run_id, plan)
+        store.claim(run_id, "worker-1", T0)
+        if record is not None:
+            store.save_record(run_id, record)
+        return store.finish(run_id, PASSED, later(9))
+
+    def test_those_of_the_plans_newest_first_with_what_the_sides_said(
+        self, run_store: RunStore, full_record: RunRecord
+    ) -> None:
+        one, other = Plan(seed=1), Plan(seed=2)
+        old = self.finished(run_store, "r1", one)
+        new = self.finished(run_store, "r2", one, full_record)
+        self.finished(run_store, "r3", Plan(seed=3), full_record)
+        elsewhere = self.finished(run_store, "r4", other)
+        found = run_store.finished_runs({one.digest(), other.digest()})
+        assert [each.run for each in found] == [elsewhere, new, old]
+        assert [each.subjects for each in found] == [{}, full_record.subjects, {}]
+
+    def test_only_finished_ones(self, run_store: RunStore, full_record: RunRecord) -> None:
+        for run_id in ("queued", "running", "failed", "cancelled"):
+            create(run_store, run_id)
+            if run_id != "queued":
+                run_store.claim(run_id, "worker-1", T0)
+                run_store.save_record(run_id, full_record)
+        run_store.fail("failed", "internal", "no memory", T0)
+        run_store.mark_cancelled("cancelled", T0)
+        assert run_store.finished_runs([Plan().digest()]) == []
+
+    def test_no_plans_have_no_runs(self, run_store: RunStore) -> None:
+        self.finished(run_store, "r1", Plan())
+        assert run_store.finished_runs([]) == []
+
+    def test_more_plans_than_one_statement_holds(self, run_store: RunStore) -> None:
+        plans = [Plan(seed=seed) for seed in range(3)]
+        for number, plan in enumerate(plans):
+            self.finished(run_store, f"r{number}", plan)
+        digests = {f"{number:064x}" for number in range(260_000)} | {plan.digest() for plan in plans}
+        assert [each.run.id for each in run_store.finished_runs(digests)] == ["r2", "r1", "r0"]
