@@ -137,7 +137,7 @@ def check_promotion(
         between = ", ".join(rungs[here + 1 : wanted])
         raise LadderRefused(
             f"rung {rung} is not the next one up from {current or REFERENCE}: {between} would be skipped; promote "
-            f"{rungs[here + 1]} first, or skip on purpose"
+            f"{rungs[here + 1]} first, or skip on purpose (--skip)"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
+from service.parity.ladder import Promotion
 from service.parity.measurements import AllocationEvent, Slice, TelemetrySample
 from service.parity.plan import Plan
 from service.parity.policy import named_policy
@@ -98,8 +100,18 @@ def test_deleting_a_run_takes_its_rows_and_nobody_elses(database: Path, store: S
     open_connection.execute("PRAGMA foreign_keys=ON")
     open_connection.execute("DELETE FROM runs WHERE id = 'r1'")
     open_connection.close()
-    for table in sorted(set(Base.metadata.tables) - {"runs"}):
+    for table in sorted(set(Base.metadata.tables) - {"runs", "promotions"}):
         assert query(database, f"SELECT DISTINCT run_id FROM {table}") == [("r2",)]
+
+
+def test_a_run_that_the_ladder_rests_on_cannot_be_deleted(database: Path, store: SqlRunStore) -> None:
+    create(store, "r1")
+    store.add_promotion(Promotion(1, "promote", "wrapper", T0, "ann", "r1", "ab"))
+    with closing(sqlite.connect(str(database), isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys=ON")
+        with pytest.raises(sqlite.IntegrityError, match="FOREIGN KEY"):
+            connection.execute("DELETE FROM runs WHERE id = 'r1'")
+    assert store.promotions()[0].run_id == store.run("r1").id
 
 
 def test_rows_survive_a_new_process_of_the_store(database: Path, store: SqlRunStore) -> None:
