@@ -410,7 +410,7 @@ def test_side_by_side_follows_what_is_seen_of_utilization(session: Session, perf
     in_turns = tuple(replace(piece, turns=8, own_s=piece.wall_s) for piece in session("comparison"))
     made = [session("a_a"), session("sampler"), in_turns]
     assert next_session(perform(*made), two_cards) == "utilization"
-    assert next_session(perform(*made, session("utilization", blocks=4, pairs=1)), two_cards) == "side_by_side"
+    assert next_session(perform(*made, session("utilization", blocks=8, pairs=1)), two_cards) == "side_by_side"
 
 
 def test_what_the_cards_differ_by_cancels(session: Session, perform: Perform, two_cards: Plan) -> None:
