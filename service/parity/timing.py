@@ -7,11 +7,12 @@ turn cancels too. Formulas and operating figures: docs/measuring.md.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -97,6 +98,9 @@ class Reading:
     mean_ratio: tuple[float, float, float] | None = None
     """ln of the ratio of the mean step times, and its t interval over the blocks. The median, which `ratio` is of, does
     not see a candidate of which every third step takes twice as long; this does."""
+    wall_ratio: tuple[float, float, float] | None = None
+    """The same of the host's time a step, which also holds what no step's stopwatch sees: work that goes on after the
+    step's end on another stream, and garbage that its steps leave."""
     unwatched: int = 0
     """Slices of which no counters were read at the edges, so that nothing could be rejected."""
     planned: int = field(default=0)
@@ -189,12 +193,19 @@ def sampler_disturbs(reading: Reading, limits: TimingLimits) -> bool:
 
 
 def decide_ratio(reading: Reading, limits: TimingLimits) -> Decision:
-    """What an interval says of a margin. Too few blocks say nothing; nor does an end that is NaN."""
+    """What an interval says of a margin. Too few blocks say nothing; nor does an end that is NaN.
+
+    A candidate whose mean step, or time a step by the host's clock, came out slower by more than the margin is not
+    passed for its usual step.
+    """
     ratio, margin = reading.ratio, math.log1p(limits.margin)
     if ratio is None or len(reading.valid) < limits.min_blocks:
         return "undecided"
-    if slower_in_the_mean(reading, limits):
+    beside = [found for found in (reading.mean_ratio, reading.wall_ratio) if found is not None]
+    if any(low > margin for _, low, _ in beside):
         return "slower"
+    if not all(estimate <= margin for estimate, _, _ in beside):
+        return "slower" if ratio.low > margin else "undecided"
     if ratio.high < 0:
         return "faster"
     if ratio.inside(margin):
@@ -202,11 +213,6 @@ def decide_ratio(reading: Reading, limits: TimingLimits) -> Decision:
     if ratio.high < margin:
         return "not slower"
     return "slower" if ratio.low > margin else "undecided"
-
-
-def slower_in_the_mean(reading: Reading, limits: TimingLimits) -> bool:
-    """Whether the mean step, beyond doubt, is slower by more than the margin, whatever the usual step is."""
-    return reading.mean_ratio is not None and reading.mean_ratio[1] > math.log1p(limits.margin)
 
 
 def read_comparison(evidence: PerformanceEvidence, plan: Plan, limits: TimingLimits) -> Reading:
@@ -230,7 +236,6 @@ def read(evidence: PerformanceEvidence, plan: Plan, sessions: tuple[SessionKind,
     reading = Reading(sessions, tuple(blocks), unwatched=unwatched, planned=planned)
     valid = reading.valid
     times = {role: [[piece.median_step_ms for piece in block.of(role)] for block in valid] for role in ROLES}
-    means = [_mean_log(block, "candidate") - _mean_log(block, "reference") for block in valid]
     seed = _seed(plan, evidence.order_seed, sessions)
     ratio = log_ratio(
         np.asarray(times["reference"], np.float64),
@@ -239,11 +244,21 @@ def read(evidence: PerformanceEvidence, plan: Plan, sessions: tuple[SessionKind,
         seed,
         limits.resamples,
     )
-    return Reading(sessions, tuple(blocks), None, ratio, mean_interval(means, limits.alpha), unwatched, planned)
+    return dataclasses.replace(
+        reading,
+        ratio=ratio,
+        mean_ratio=_ratio_of(valid, lambda piece: piece.mean_step_ms, limits),
+        wall_ratio=_ratio_of(valid, lambda piece: piece.wall_s / piece.steps, limits),
+    )
 
 
-def _mean_log(block: Block, role: Role) -> float:
-    return statistics.fmean(math.log(piece.mean_step_ms) for piece in block.of(role))
+def _ratio_of(
+    blocks: Sequence[Block], of: Callable[[Slice], float], limits: TimingLimits
+) -> tuple[float, float, float] | None:
+    """ln of the candidate's figure over the reference's, and its t interval over the blocks."""
+    logs = {role: [statistics.fmean(math.log(of(p)) for p in block.of(role)) for block in blocks] for role in ROLES}
+    differences = [ours - theirs for theirs, ours in zip(logs["reference"], logs["candidate"], strict=True)]
+    return mean_interval(differences, limits.alpha)
 
 
 def blamed(trouble: TimingTrouble) -> Role:

@@ -93,6 +93,52 @@ def test_a_candidate_with_odd_steps_is_slower_though_its_usual_step_is_not(sessi
     assert both.value == pytest.approx(1.0, abs=0.01)
 
 
+def hidden(session: Session, kind: SessionKind, seed: int, field: str, factors: tuple[float, ...]) -> tuple[Slice, ...]:
+    """The candidate's usual step is the reference's; this other figure of its blocks is so many times as long."""
+    made = []
+    for piece in session(kind, seed=seed):
+        factor = factors[piece.block % len(factors)] if piece.role == "candidate" else 1.0
+        if field == "wall":
+            piece = replace(piece, ended_s=piece.started_s + factor * piece.wall_s)
+        else:
+            piece = replace(piece, mean_step_ms=factor * piece.mean_step_ms)
+        made.append(piece)
+    return tuple(made)
+
+
+@pytest.mark.parametrize(("field", "words"), [("mean", "the mean step"), ("wall", "a step by the host's clock")])
+def test_what_the_usual_step_does_not_show_never_passes(session: Session, timed: Timed, field: str, words: str) -> None:
+    """Work beside the steps, or odd steps: in all blocks they fail; in a third of them nothing is decided."""
+
+    def record(factors: tuple[float, ...], *more: SessionKind) -> RunRecord:
+        kinds: tuple[SessionKind, ...] = ("comparison", *more)
+        return timed(
+            session("a_a"),
+            session("sampler", seed=1),
+            *(hidden(session, kind, seed, field, factors) for seed, kind in enumerate(kinds, 2)),
+        )
+
+    always = judged(record((1.2,), "confirmation"))
+    assert always.outcome == "fail"
+    assert f"; {words}" in always.message
+    sometimes = record((1.0, 1.0, 1.3))
+    result = judged(sometimes)
+    assert (result.outcome, result.evidence["decision"]) == ("inconclusive", "undecided")
+    assert f"; {words}" in result.message
+    assert sometimes.performance is not None
+    assert next_session(sometimes.performance, sometimes.plan) == "extension"
+    assert judged(record((1.0, 1.0, 1.1))).outcome == "pass"
+
+
+@pytest.mark.parametrize("field", ["mean", "wall"])
+def test_a_faster_usual_step_is_no_excuse_for_the_rest(session: Session, timed: Timed, field: str) -> None:
+    comparison = tuple(
+        replace(piece, median_step_ms=0.8 * piece.median_step_ms) if piece.role == "candidate" else piece
+        for piece in hidden(session, "comparison", 2, field, (1.0, 1.0, 1.3))
+    )
+    assert judged(timed(session("a_a"), session("sampler", seed=1), comparison)).outcome == "inconclusive"
+
+
 def test_a_confirmation_that_disagrees_is_told(session: Session, timed: Timed) -> None:
     result = judged(with_ratio(session, timed, comparison=1.08, confirmation=1.0))
     assert "a second session in fresh processes disagrees (equivalent): " in result.message
