@@ -180,8 +180,12 @@ def _sentence(reading: Reading, limits: TimingLimits) -> str:
         if found is not None and not found[0] <= math.log1p(limits.margin):
             low, high = (math.exp(end) for end in found[1:])
             said += f"; {words} takes {low:.4f} to {high:.4f} of the reference's"
-    unwatched = f"; {reading.unwatched} of {slices} slices had no counters read, so throttling there is not known"
-    return said + _reasons(reading) + (unwatched if reading.unwatched else "")
+    said += _reasons(reading)
+    if reading.unwatched:
+        said += f"; {reading.unwatched} of {slices} slices had no counters read, so throttling there is not known"
+    if reading.uncounted:
+        said += f"; whether other processes were on the device is not known of {reading.uncounted} of {slices} slices"
+    return said
 
 
 def _reasons(reading: Reading) -> str:

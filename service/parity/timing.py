@@ -102,7 +102,9 @@ class Reading:
     """The same of the host's time a step, which also holds what no step's stopwatch sees: work that goes on after the
     step's end on another stream, and garbage that its steps leave."""
     unwatched: int = 0
-    """Slices of which no counters were read at the edges, so that nothing could be rejected."""
+    """Slices of which the counters of throttling were not read at both edges, so that it could reject nothing."""
+    uncounted: int = 0
+    """Slices at whose edges it is not known whether other processes were on the device."""
     planned: int = field(default=0)
 
     @property
@@ -224,16 +226,17 @@ def read_comparison(evidence: PerformanceEvidence, plan: Plan, limits: TimingLim
 def read(evidence: PerformanceEvidence, plan: Plan, sessions: tuple[SessionKind, ...], limits: TimingLimits) -> Reading:
     """Blocks, rejections and ratio of these sessions together."""
     blocks: list[Block] = []
-    unwatched = planned = 0
+    unwatched = uncounted = planned = 0
     for kind in sessions:
         slices = [piece for piece in evidence.slices if piece.session == kind]
         planned += evidence.planned_blocks.get(kind, 0)
         fault = _fault(kind, slices, evidence.planned_blocks.get(kind), plan)
         if fault is not None:
             return Reading(sessions, tuple(blocks), fault, planned=planned)
-        unwatched += sum(piece.before is None or piece.after is None for piece in slices)
+        unwatched += sum(any(edge_share(piece, counter) is None for counter in THROTTLES) for piece in slices)
+        uncounted += sum(any(known is None for known in _foreign(piece)) for piece in slices)
         blocks += _judged_blocks(kind, slices, limits)
-    reading = Reading(sessions, tuple(blocks), unwatched=unwatched, planned=planned)
+    reading = Reading(sessions, tuple(blocks), unwatched=unwatched, uncounted=uncounted, planned=planned)
     valid = reading.valid
     times = {role: [[piece.median_step_ms for piece in block.of(role)] for block in valid] for role in ROLES}
     seed = _seed(plan, evidence.order_seed, sessions)
@@ -282,6 +285,8 @@ def _fault(kind: SessionKind, slices: Sequence[Slice], planned: int | None, plan
         ordered = sorted(pieces, key=lambda piece: piece.position)
         if [piece.position for piece in ordered] != [0, 1, 2, 3] or tuple(p.role for p in ordered) not in ORDERS:
             return Fault(None, f"block {number} of {words} is not four slices in the order ABBA or BAAB")
+        if len({piece.pair for piece in pieces}) != 1:
+            return Fault(None, f"the slices of block {number} of {words} are of several pairs of processes")
     broken = {role: piece for piece in reversed(slices) for role in (piece.role,) if not _timed(piece)}
     for role in ROLES:
         if role in broken:
@@ -299,6 +304,7 @@ def _timed(piece: Slice) -> bool:
     figures = (piece.median_step_ms, piece.mean_step_ms, piece.steps_busy_s, piece.wall_s)
     return (
         min(piece.steps, piece.turns) > 0
+        and piece.wall_s <= piece.ended_s - piece.started_s
         and piece.ended_s > piece.started_s
         and all(math.isfinite(value) and value > 0 for value in figures)
     )
@@ -326,15 +332,21 @@ def _judged_blocks(kind: SessionKind, slices: Iterable[Slice], limits: TimingLim
 def _reasons(piece: Slice, usual: dict[Role, float], limits: TimingLimits) -> Iterable[str]:
     for counter, words in THROTTLES.items():
         share = edge_share(piece, counter)
-        if share is not None and not share <= limits.throttle_share:
+        if share is not None and not 0 <= share <= limits.throttle_share:
             yield f"{words} for {share:.1%} of a slice"
     if piece.sm_clock_mhz is not None:
         deviation = abs(piece.sm_clock_mhz / usual[piece.role] - 1) if usual[piece.role] else math.nan
         if not deviation <= limits.clock_deviation:
             yield f"a slice's SM clock was {deviation:.1%} off its side's median of {usual[piece.role]:.0f} MHz"
-    foreign = max((edge.foreign_processes or 0 for edge in (piece.before, piece.after) if edge), default=0)
+    foreign = max((count for count in _foreign(piece) if count is not None), default=0)
     if foreign:
         yield f"{foreign} foreign compute process{'es' if foreign > 1 else ''} on the device"
+
+
+def _foreign(piece: Slice) -> tuple[int | None, int | None]:
+    """Foreign processes at both edges; `None` where that is not known."""
+    before, after = (None if edge is None else edge.foreign_processes for edge in (piece.before, piece.after))
+    return before, after
 
 
 def _apart(block: Sequence[Slice], limits: TimingLimits) -> Iterable[str]:

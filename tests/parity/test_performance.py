@@ -198,6 +198,33 @@ def test_without_a_sampler_there_is_no_effect_of_one(session: Session, timed: Ti
     assert judged(timed(*sessions)).outcome == "inconclusive"
 
 
+def test_what_was_not_known_of_the_device_is_said(session: Session, timed: Timed) -> None:
+    """In a container the driver's list may have other process ids; a CPU has no counters of throttling."""
+
+    def seen(edge: EdgeReading | None, values: bool) -> EdgeReading:
+        assert edge is not None
+        return replace(edge, values=edge.values if values else {"process_cpu_s": 1.0}, foreign_processes=None)
+
+    def judged_with(values: bool) -> CheckResult:
+        kinds: tuple[SessionKind, ...] = ("a_a", "sampler", "comparison")
+        return judged(
+            timed(
+                *(
+                    tuple(replace(p, before=seen(p.before, values), after=seen(p.after, values)) for p in session(kind))
+                    for kind in kinds
+                )
+            )
+        )
+
+    container, cpu = judged_with(True), judged_with(False)
+    assert container.outcome == cpu.outcome == "pass"
+    unknown = "whether other processes were on the device is not known of 48 of 48 slices"
+    assert unknown in container.message
+    assert unknown in cpu.message
+    assert "no counters read" not in container.message
+    assert "48 of 48 slices had no counters read, so throttling there is not known" in cpu.message
+
+
 def test_a_lost_device_decides_nothing(timed: Timed, measured: RunRecord) -> None:
     report = replace(measured.performance.sampler, lost_reason="fell off the bus")  # type: ignore[union-attr, type-var]
     result = judged(timed(sampler=report))
