@@ -112,6 +112,10 @@ def _decided(readings: Mapping[SessionKind, Reading], limits: TimingLimits) -> t
         return _confirmed(readings.get("confirmation"), figures, limits)
     if beside is not None and decide_ratio(beside, limits) == "slower":
         return "inconclusive", f"{decision} on one card, but side by side on two cards disagrees: {figures}"
+    everywhere = comparison.with_rejected
+    if comparison.rejected and everywhere is not None and not everywhere <= math.log1p(limits.margin):
+        found = f"the rejected blocks disagree, with which the ratio is {math.exp(everywhere):.4f}"
+        return "inconclusive", f"{decision}, but {found}: {figures}"
     return "pass", f"{decision}: {figures}"
 
 

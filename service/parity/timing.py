@@ -101,6 +101,8 @@ class Reading:
     wall_ratio: tuple[float, float, float] | None = None
     """The same of the host's time a step, which also holds what no step's stopwatch sees: work that goes on after the
     step's end on another stream, and garbage that its steps leave."""
+    with_rejected: float | None = None
+    """ln of the ratio of the step times over all blocks, those that do not count among them."""
     unwatched: int = 0
     """Slices of which the counters of throttling were not read at both edges, so that it could reject nothing."""
     uncounted: int = 0
@@ -250,6 +252,9 @@ def read(evidence: PerformanceEvidence, plan: Plan, sessions: tuple[SessionKind,
     return dataclasses.replace(
         reading,
         ratio=ratio,
+        with_rejected=None
+        if (every := _ratio_of(blocks, lambda piece: piece.median_step_ms, limits)) is None
+        else every[0],
         mean_ratio=_ratio_of(valid, lambda piece: piece.mean_step_ms, limits),
         wall_ratio=_ratio_of(valid, lambda piece: piece.wall_s / piece.steps, limits),
     )

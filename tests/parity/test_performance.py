@@ -255,6 +255,20 @@ def test_never_from_fewer_than_eight_blocks(
         assert "1 foreign compute process on the device" in result.message
 
 
+def test_a_candidate_that_heats_the_card_does_not_pass_by_its_cool_blocks(session: Session, timed: Timed) -> None:
+    def heating(piece: Slice) -> Slice:
+        if piece.role == "reference" or piece.block % 3:
+            return piece
+        assert piece.after is not None
+        throttled = replace(piece.after, values={**piece.after.values, "thermal_throttle_s": 0.5})
+        return replace(piece, median_step_ms=1.4 * piece.median_step_ms, after=throttled)
+
+    made = tuple(heating(piece) for piece in session("comparison"))
+    result = judged(timed(session("a_a"), session("sampler", seed=1), made))
+    assert result.outcome == "inconclusive"
+    assert result.message.startswith("equivalent, but the rejected blocks disagree, with which the ratio is 1.11")
+
+
 # --- trouble and gaps -------------------------------------------------------------------------------------------------
 
 BLAME = {"reference": "inconclusive", "candidate": "fail"}
