@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from service.engine.launch_geometry import largest_grid
 from service.engine.observer import Observer
 from service.engine.telemetry_in_slices import seen_within
-from service.engine.turns import Turns, levelled_times, steps_of_slice, turns_of_slice
+from service.engine.turns import Turns, levelled_times, settle_steps, steps_of_slice, turns_of_slice
 from service.parity.errors import BenchTrouble, RunFailed
 from service.parity.measurements import (
     POLLED_FIELDS,
@@ -56,7 +56,7 @@ PHASE = "performance"
 UTILIZATION_SLICE_S = 1.2
 """Six of the periods over which the driver's utilization is a mean."""
 
-_ORDER_STREAM = 7
+_ORDER_STREAM, _SETTLE_STREAM = 7, 8
 _KINDS: tuple[SessionKind, ...] = get_args(SessionKind)
 
 
@@ -254,11 +254,16 @@ class PerformancePhase:
         """
         self._note(self._estimate(places[0].session, places[0].block))
         taken: list[list[TimedSteps]] = [[] for _ in places]
+        kind, block = places[0].session, places[0].block
+        settle = settle_steps(
+            turns, len(places), (self._evidence.order_seed, _SETTLE_STREAM, _KINDS.index(kind), block)
+        )
         before = self._edge()
         for turn in range(turns.turns):
             for position in (0, 1, 2, 3) if turn.bit_count() % 2 == 0 else (1, 0, 3, 2):
                 place = places[position]
-                taken[position].append(self._turn(place, processes[place.seat], turns))
+                drawn = replace(turns, settle=int(settle[turn, position]))
+                taken[position].append(self._turn(place, processes[place.seat], drawn))
         after = self._edge()
         step_ms = np.array([[times.step_ms for times in turns_taken] for turns_taken in taken])
         for place, times, levelled in zip(places, taken, levelled_times(step_ms), strict=True):

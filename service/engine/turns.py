@@ -6,6 +6,7 @@ Why: docs/measuring.md.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ TURN_STEPS = 3
 """A turn is at least so long, and at least so many steps."""
 SETTLE_STEPS, SETTLE_LONG_STEPS = 2, 1
 """Steps before those of a turn, untimed: the first finds caches that are the other side's. The latter of long steps."""
+MORE_SETTLE_STEPS = 1
+"""At most so many more, by lot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,16 @@ def turns_of_slice(steps: int, step_ms: float) -> Turns:
     each = min(max(math.ceil(TURN_SECONDS * 1e3 / step_ms), TURN_STEPS), steps)
     settle = SETTLE_STEPS if step_ms < SHORT_STEP_MS else SETTLE_LONG_STEPS
     return Turns(math.ceil(steps / each), each, settle)
+
+
+def settle_steps(turns: Turns, slices: int, seed: Sequence[int]) -> NDArray[np.int64]:
+    """Untimed steps before each of the turns (turns, slices), drawn.
+
+    Were they always as many, work that a side does every fifth step, or every tenth, would fall on the same place of
+    every turn of five: a process then has it timed too often, or never.
+    """
+    more = np.random.default_rng(seed).integers(MORE_SETTLE_STEPS + 1, size=(turns.turns, slices))
+    return np.asarray(turns.settle + more)
 
 
 def levelled_times(step_ms: NDArray[np.float64]) -> NDArray[np.float64]:

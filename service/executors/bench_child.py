@@ -67,7 +67,7 @@ class Errand:
     subject: str = ""
     role: Side = "reference"
     processor: int | None = None
-    """Where the thread that steps stays from the moment its subject is built; `None`: wherever it is put."""
+    """Where the thread that steps stays once it is warm; `None`: wherever it is put."""
 
 
 def run_bench(pipe: Connection, parts: BenchParts, errand: Errand, threads: int) -> None:
@@ -98,17 +98,20 @@ def _do(parts: BenchParts, errand: Errand, requests: queue.SimpleQueue[dict[str,
         tell(kind="result", **trace_document(trace))
     else:
         with contextlib.closing(parts.open_timed(errand.subject, errand.plan)) as timed:
-            if errand.processor is not None:
-                # This thread only. Those that the subject has started may go where they like.
-                os.sched_setaffinity(threading.get_native_id(), {errand.processor})
             tell(kind="result", clock=timed.clock, step_flops=timed.step_flops)
-            _serve(timed, requests, tell)
+            _serve(timed, requests, tell, errand.processor)
 
 
-def _serve(timed: TimedSubject, requests: queue.SimpleQueue[dict[str, Any]], tell: Teller) -> None:
+def _serve(
+    timed: TimedSubject, requests: queue.SimpleQueue[dict[str, Any]], tell: Teller, processor: int | None
+) -> None:
     while (request := requests.get())["do"] != "close":
         if request["do"] == "warm_up":
             median_step_ms = timed.warm_up(request["seconds"])
+            if processor is not None:
+                # This thread only. Those that the subject has started, some of them in its first step, may go where
+                # they like: a thread starts on its maker's processors.
+                os.sched_setaffinity(threading.get_native_id(), {processor})
             # What lives now lives on: collections between turns need not look through it again.
             gc.collect()
             gc.freeze()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,6 +199,9 @@ def check_leak(record: RunRecord, policy: Policy) -> CheckResult:
         return CheckResult(LEAK, "inconclusive", "bytes in use in the pool were read on neither side")
     on_device = traces.candidate.source == DEVICE_SOURCE
     outcome, message, value = _judge_growth(growth, policy, on_device)
+    risen = _risen(traces, growth, policy, on_device) if outcome == "pass" else None
+    if risen:
+        outcome, message = "inconclusive", risen
     shown = {
         **{name: {role: dataclasses.asdict(slope) for role, slope in s.items()} for name, s in growth.items()},
         "confidence": policy.confidence,
@@ -235,6 +238,27 @@ def _judge_growth(
     others = [_ledger_words(name, on_device) for name, slopes in growth.items() if _leaks(slopes["reference"], policy)]
     beside = f"; the reference's {others[0]} does grow" if others and on_device else ""
     return "pass", f"bytes in use in the pool change by {_rate(used)} a step after the warm-up{beside}", worst
+
+
+def _risen(traces: Traces, ledgers: Iterable[str], policy: Policy, on_device: bool) -> str | None:
+    """A ledger of the candidate's that is higher, all through the last quarter of the steady steps, than it ever was in
+    the first: what leaks every twentieth step has a slope of which the interval includes zero."""
+    for name in ledgers:
+        if name == "device_used_bytes" and not on_device:
+            continue
+        grown = {role: _growth_by_quarters(_series(traces.of(role), name, traces.warm_up) or []) for role in ROLES}
+        steps = traces.candidate.steps - traces.warm_up
+        if grown["candidate"] - max(grown["reference"], 0) >= policy.leak_bytes_per_step * steps:
+            return (
+                f"{LEDGER_WORDS[name]} rose by {grown['candidate']:,} bytes within {steps} steps, in a few of them: "
+                "once, or again and again? More steps (--memory-steps) would tell"
+            )
+    return None
+
+
+def _growth_by_quarters(series: Sequence[tuple[int, int]]) -> int:
+    values, quarter = [value for _, value in series], max(len(series) // 4, 1)
+    return min(values[-quarter:], default=0) - max(values[:quarter], default=0)
 
 
 def _leaks(slope: Slope, policy: Policy) -> bool:

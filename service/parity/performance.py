@@ -28,7 +28,6 @@ from service.parity.timing import (
     read_comparison,
     sampler_disturbs,
     session_words,
-    slower_in_the_mean,
 )
 from service.parity.verdict import CheckOutcome, CheckResult
 
@@ -113,6 +112,10 @@ def _decided(readings: Mapping[SessionKind, Reading], limits: TimingLimits) -> t
         return _confirmed(readings.get("confirmation"), figures, limits)
     if beside is not None and decide_ratio(beside, limits) == "slower":
         return "inconclusive", f"{decision} on one card, but side by side on two cards disagrees: {figures}"
+    everywhere = comparison.with_rejected
+    if comparison.rejected and everywhere is not None and not everywhere <= math.log1p(limits.margin):
+        found = f"the rejected blocks disagree, with which the ratio is {math.exp(everywhere):.4f}"
+        return "inconclusive", f"{decision}, but {found}: {figures}"
     return "pass", f"{decision}: {figures}"
 
 
@@ -174,11 +177,19 @@ def _sentence(reading: Reading, limits: TimingLimits) -> str:
         f"blocks with a spread of {ratio.spread:.2%}; an effect of {smallest:.2%} would have been seen"
     )
     slices = 4 * len(reading.blocks)
-    if reading.mean_ratio is not None and slower_in_the_mean(reading, limits):
-        mean = " to ".join(f"{math.exp(end):.4f}" for end in reading.mean_ratio[1:])
-        said += f"; the mean step, in which no odd step is lost, takes {mean} of the reference's"
-    unwatched = f"; {reading.unwatched} of {slices} slices had no counters read, so throttling there is not known"
-    return said + _reasons(reading) + (unwatched if reading.unwatched else "")
+    for found, words in (
+        (reading.mean_ratio, "the mean step, in which no odd step is lost,"),
+        (reading.wall_ratio, "a step by the host's clock, which sees work beside the step too,"),
+    ):
+        if found is not None and not found[0] <= math.log1p(limits.margin):
+            low, high = (math.exp(end) for end in found[1:])
+            said += f"; {words} takes {low:.4f} to {high:.4f} of the reference's"
+    said += _reasons(reading)
+    if reading.unwatched:
+        said += f"; {reading.unwatched} of {slices} slices had no counters read, so throttling there is not known"
+    if reading.uncounted:
+        said += f"; whether other processes were on the device is not known of {reading.uncounted} of {slices} slices"
+    return said
 
 
 def _reasons(reading: Reading) -> str:
@@ -231,6 +242,7 @@ def _session(reading: Reading, limits: TimingLimits) -> dict[str, Any]:
         "t_interval": [math.exp(end) for end in ratio.t_interval],
         "bootstrap_interval": [math.exp(end) for end in ratio.bootstrap_interval],
         "mean_ratio": None if reading.mean_ratio is None else [math.exp(end) for end in reading.mean_ratio],
+        "wall_ratio": None if reading.wall_ratio is None else [math.exp(end) for end in reading.wall_ratio],
         "spread": ratio.spread,
         "smallest_visible_effect": math.expm1(ratio.detectable(POWER)),
         "equivalence_p": equivalence_p(ratio, math.log1p(limits.margin)),

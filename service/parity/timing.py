@@ -7,11 +7,12 @@ turn cancels too. Formulas and operating figures: docs/measuring.md.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -97,8 +98,15 @@ class Reading:
     mean_ratio: tuple[float, float, float] | None = None
     """ln of the ratio of the mean step times, and its t interval over the blocks. The median, which `ratio` is of, does
     not see a candidate of which every third step takes twice as long; this does."""
+    wall_ratio: tuple[float, float, float] | None = None
+    """The same of the host's time a step, which also holds what no step's stopwatch sees: work that goes on after the
+    step's end on another stream, and garbage that its steps leave."""
+    with_rejected: float | None = None
+    """ln of the ratio of the step times over all blocks, those that do not count among them."""
     unwatched: int = 0
-    """Slices of which no counters were read at the edges, so that nothing could be rejected."""
+    """Slices of which the counters of throttling were not read at both edges, so that it could reject nothing."""
+    uncounted: int = 0
+    """Slices at whose edges it is not known whether other processes were on the device."""
     planned: int = field(default=0)
 
     @property
@@ -189,12 +197,19 @@ def sampler_disturbs(reading: Reading, limits: TimingLimits) -> bool:
 
 
 def decide_ratio(reading: Reading, limits: TimingLimits) -> Decision:
-    """What an interval says of a margin. Too few blocks say nothing; nor does an end that is NaN."""
+    """What an interval says of a margin. Too few blocks say nothing; nor does an end that is NaN.
+
+    A candidate whose mean step, or time a step by the host's clock, came out slower by more than the margin is not
+    passed for its usual step.
+    """
     ratio, margin = reading.ratio, math.log1p(limits.margin)
     if ratio is None or len(reading.valid) < limits.min_blocks:
         return "undecided"
-    if slower_in_the_mean(reading, limits):
+    beside = [found for found in (reading.mean_ratio, reading.wall_ratio) if found is not None]
+    if any(low > margin for _, low, _ in beside):
         return "slower"
+    if not all(estimate <= margin for estimate, _, _ in beside):
+        return "slower" if ratio.low > margin else "undecided"
     if ratio.high < 0:
         return "faster"
     if ratio.inside(margin):
@@ -202,11 +217,6 @@ def decide_ratio(reading: Reading, limits: TimingLimits) -> Decision:
     if ratio.high < margin:
         return "not slower"
     return "slower" if ratio.low > margin else "undecided"
-
-
-def slower_in_the_mean(reading: Reading, limits: TimingLimits) -> bool:
-    """Whether the mean step, beyond doubt, is slower by more than the margin, whatever the usual step is."""
-    return reading.mean_ratio is not None and reading.mean_ratio[1] > math.log1p(limits.margin)
 
 
 def read_comparison(evidence: PerformanceEvidence, plan: Plan, limits: TimingLimits) -> Reading:
@@ -218,19 +228,19 @@ def read_comparison(evidence: PerformanceEvidence, plan: Plan, limits: TimingLim
 def read(evidence: PerformanceEvidence, plan: Plan, sessions: tuple[SessionKind, ...], limits: TimingLimits) -> Reading:
     """Blocks, rejections and ratio of these sessions together."""
     blocks: list[Block] = []
-    unwatched = planned = 0
+    unwatched = uncounted = planned = 0
     for kind in sessions:
         slices = [piece for piece in evidence.slices if piece.session == kind]
         planned += evidence.planned_blocks.get(kind, 0)
         fault = _fault(kind, slices, evidence.planned_blocks.get(kind), plan)
         if fault is not None:
             return Reading(sessions, tuple(blocks), fault, planned=planned)
-        unwatched += sum(piece.before is None or piece.after is None for piece in slices)
+        unwatched += sum(any(edge_share(piece, counter) is None for counter in THROTTLES) for piece in slices)
+        uncounted += sum(any(known is None for known in _foreign(piece)) for piece in slices)
         blocks += _judged_blocks(kind, slices, limits)
-    reading = Reading(sessions, tuple(blocks), unwatched=unwatched, planned=planned)
+    reading = Reading(sessions, tuple(blocks), unwatched=unwatched, uncounted=uncounted, planned=planned)
     valid = reading.valid
     times = {role: [[piece.median_step_ms for piece in block.of(role)] for block in valid] for role in ROLES}
-    means = [_mean_log(block, "candidate") - _mean_log(block, "reference") for block in valid]
     seed = _seed(plan, evidence.order_seed, sessions)
     ratio = log_ratio(
         np.asarray(times["reference"], np.float64),
@@ -239,11 +249,24 @@ def read(evidence: PerformanceEvidence, plan: Plan, sessions: tuple[SessionKind,
         seed,
         limits.resamples,
     )
-    return Reading(sessions, tuple(blocks), None, ratio, mean_interval(means, limits.alpha), unwatched, planned)
+    return dataclasses.replace(
+        reading,
+        ratio=ratio,
+        with_rejected=None
+        if (every := _ratio_of(blocks, lambda piece: piece.median_step_ms, limits)) is None
+        else every[0],
+        mean_ratio=_ratio_of(valid, lambda piece: piece.mean_step_ms, limits),
+        wall_ratio=_ratio_of(valid, lambda piece: piece.wall_s / piece.steps, limits),
+    )
 
 
-def _mean_log(block: Block, role: Role) -> float:
-    return statistics.fmean(math.log(piece.mean_step_ms) for piece in block.of(role))
+def _ratio_of(
+    blocks: Sequence[Block], of: Callable[[Slice], float], limits: TimingLimits
+) -> tuple[float, float, float] | None:
+    """ln of the candidate's figure over the reference's, and its t interval over the blocks."""
+    logs = {role: [statistics.fmean(math.log(of(p)) for p in block.of(role)) for block in blocks] for role in ROLES}
+    differences = [ours - theirs for theirs, ours in zip(logs["reference"], logs["candidate"], strict=True)]
+    return mean_interval(differences, limits.alpha)
 
 
 def blamed(trouble: TimingTrouble) -> Role:
@@ -267,6 +290,8 @@ def _fault(kind: SessionKind, slices: Sequence[Slice], planned: int | None, plan
         ordered = sorted(pieces, key=lambda piece: piece.position)
         if [piece.position for piece in ordered] != [0, 1, 2, 3] or tuple(p.role for p in ordered) not in ORDERS:
             return Fault(None, f"block {number} of {words} is not four slices in the order ABBA or BAAB")
+        if len({piece.pair for piece in pieces}) != 1:
+            return Fault(None, f"the slices of block {number} of {words} are of several pairs of processes")
     broken = {role: piece for piece in reversed(slices) for role in (piece.role,) if not _timed(piece)}
     for role in ROLES:
         if role in broken:
@@ -284,6 +309,7 @@ def _timed(piece: Slice) -> bool:
     figures = (piece.median_step_ms, piece.mean_step_ms, piece.steps_busy_s, piece.wall_s)
     return (
         min(piece.steps, piece.turns) > 0
+        and piece.wall_s <= piece.ended_s - piece.started_s
         and piece.ended_s > piece.started_s
         and all(math.isfinite(value) and value > 0 for value in figures)
     )
@@ -311,15 +337,21 @@ def _judged_blocks(kind: SessionKind, slices: Iterable[Slice], limits: TimingLim
 def _reasons(piece: Slice, usual: dict[Role, float], limits: TimingLimits) -> Iterable[str]:
     for counter, words in THROTTLES.items():
         share = edge_share(piece, counter)
-        if share is not None and not share <= limits.throttle_share:
+        if share is not None and not 0 <= share <= limits.throttle_share:
             yield f"{words} for {share:.1%} of a slice"
     if piece.sm_clock_mhz is not None:
         deviation = abs(piece.sm_clock_mhz / usual[piece.role] - 1) if usual[piece.role] else math.nan
         if not deviation <= limits.clock_deviation:
             yield f"a slice's SM clock was {deviation:.1%} off its side's median of {usual[piece.role]:.0f} MHz"
-    foreign = max((edge.foreign_processes or 0 for edge in (piece.before, piece.after) if edge), default=0)
+    foreign = max((count for count in _foreign(piece) if count is not None), default=0)
     if foreign:
         yield f"{foreign} foreign compute process{'es' if foreign > 1 else ''} on the device"
+
+
+def _foreign(piece: Slice) -> tuple[int | None, int | None]:
+    """Foreign processes at both edges; `None` where that is not known."""
+    before, after = (None if edge is None else edge.foreign_processes for edge in (piece.before, piece.after))
+    return before, after
 
 
 def _apart(block: Sequence[Slice], limits: TimingLimits) -> Iterable[str]:

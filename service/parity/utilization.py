@@ -115,12 +115,17 @@ def _judge_floor(name: str, found: Residency, blocks: Sequence[Block], policy: P
     both = f"{LABEL} {value:.1f} %, the reference's {found.reference:.1f} %"
     if value >= enough:
         return CheckResult(name, "pass", f"{both}; at least {floor:g} %", value=value)
+    lower = found.difference is not None and found.difference[2] < 0
     if found.reference >= enough:
-        return CheckResult(name, "fail", f"{both}: below {floor:g} %, which the reference reaches", value=value)
+        reached = f"{both}: below {floor:g} %, which the reference reaches"
+        if lower:
+            return CheckResult(name, "fail", reached, value=value)
+        message = f"{reached}; that the candidate is {found.drop:.1f} points lower may be chance"
+        return CheckResult(name, "inconclusive", message, value=value)
     below = f"{both}: the reference is itself below {floor:g} % on this plan"
     if found.drop <= RESOLUTION + ROUNDING:
         return CheckResult(name, "pass", f"{below}, and the candidate is no lower", value=value)
-    if found.difference is not None and found.difference[2] < 0:
+    if lower:
         return CheckResult(name, "fail", f"{below}, and the candidate is {found.drop:.1f} points lower", value=value)
     message = f"{below}; that the candidate is {found.drop:.1f} points lower may be chance"
     return CheckResult(name, "inconclusive", message, value=value)

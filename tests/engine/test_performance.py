@@ -54,6 +54,7 @@ class MadeProcess:
     step_flops: int = 11
     closed: bool = False
     begun: tuple[float, int] | None = None
+    settling: int = 0
 
     def built(self) -> None:
         if self.subject == self.bench.breaks_while_built:
@@ -73,6 +74,7 @@ class MadeProcess:
     def begin_steps(self, steps: int, settle: int = 0) -> None:
         assert not self.closed
         assert self.begun is None
+        self.settling = settle
         self.begun = self.bench.time.seconds + settle * self.step_ms / 1e3, steps
         self.bench.told.append(("begin", self))
 
@@ -81,6 +83,7 @@ class MadeProcess:
         assert self.begun is not None
         (began, steps), self.begun = self.begun, None
         bench.timed.append((self.role, self.subject, self.pid, steps, bench.sampler.paused))
+        bench.stepped.setdefault(self.pid, []).append((self.settling, steps))
         bench.told.append(("end", self))
         bench.waiting()
         if len(bench.timed) in bench.breaks_at:
@@ -108,6 +111,8 @@ class MadeBench:
     processes: list[MadeProcess] = field(default_factory=list)
     timed: list[tuple[Any, str, int, int, bool]] = field(default_factory=list)
     told: list[tuple[str, MadeProcess]] = field(default_factory=list)
+    stepped: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    """Untimed and timed steps of each turn of a process."""
     waiting: Any = None
     figures: DeviceFigures | None = field(default_factory=lambda: DeviceFigures(5e12, 4))
 
@@ -282,6 +287,24 @@ def test_turns_change_places_in_both_halves_of_a_block(on_gpu: Run) -> None:
     assert {steps for _, _, _, steps, _ in on_gpu.bench.timed[: 5 * 4]} == {4}
     straight, changed = [a, b, b, a], [b, a, a, b]
     assert turns == [*straight, *changed, *changed, *straight, *changed]
+
+
+@pytest.mark.parametrize("every", [2, 3, 4, 5, 6, 7, 10, 12, 20])
+@pytest.mark.parametrize("step_ms", [6.0, 40.0])
+def test_what_a_side_does_every_so_many_steps_is_timed_as_often_as_it_is_done(
+    lab: Any, every: int, step_ms: float
+) -> None:
+    """In every process, from whichever step it is counted: no turn may always have it where nothing is timed."""
+    run = Run(lab, step_ms=step_ms, clock="cuda events", plan=replace(PLAN, performance=PerformanceSpec(12, 1.0, 3)))
+    kept = run.run().slices
+    assert any(piece.interrupted for piece in kept)
+    in_turns = [pid for pid, turns in run.bench.stepped.items() if turns[0][0] > 0]
+    assert len(in_turns) == 12
+    for pid in in_turns:
+        timed = np.concatenate([np.repeat([False, True], turn) for turn in run.bench.stepped[pid]])
+        of_phase = np.array([timed[phase::every].sum() for phase in range(every)]) / timed.sum()
+        assert of_phase.sum() == pytest.approx(1.0)
+        assert (np.abs(of_phase * every - 1) < 0.5).all(), of_phase * every
 
 
 def test_slices_of_one_turn_need_no_session_of_utilization(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:

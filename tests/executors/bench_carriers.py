@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from service.parity.measurements import AllocationEvent, MemorySample, MemoryTra
 from service.parity.plan import Plan
 from service.ports import DeviceFigures, TimedSteps
 
+THREAD = "of-the-subject"
 GRANDCHILD = "import signal; signal.pause()"
 
 
@@ -33,11 +35,18 @@ class Timed:
         self.subject = subject
 
     def warm_up(self, seconds: float) -> float:
+        if self.subject == "starts a thread in its first step":
+            self._enough = threading.Event()
+            threading.Thread(target=self._enough.wait, name=THREAD, daemon=True).start()
         return 2.0
 
     def time_steps(self, steps: int, settle: int = 0) -> TimedSteps:
         now = time.monotonic()
         times = np.full(steps, 2.0)
+        if self.subject == "starts a thread in its first step":
+            (thread,) = (thread for thread in threading.enumerate() if thread.name == THREAD)
+            assert thread.native_id is not None
+            times[0] = len(os.sched_getaffinity(thread.native_id))
         if self.subject == "raises":
             raise ZeroDivisionError("planted")
         if self.subject == "device memory":

@@ -88,6 +88,17 @@ def test_both_of_a_pair_step_on_one_processor_where_some_are_given(parts: BenchP
         assert where(tied, 0, replace(PLAN, device="cpu")) == allowed
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system ties no thread to a processor")
+def test_a_thread_that_a_subject_starts_in_its_first_step_keeps_every_processor(parts: BenchParts) -> None:
+    allowed = os.sched_getaffinity(0)
+    bench = LocalBench(parts, lambda plan: sorted(allowed)[:1])
+    with contextlib.closing(bench.open("candidate", "starts a thread in its first step", PLAN, 0)) as process:
+        process.built()
+        process.warm_up(0.1)
+        assert os.sched_getaffinity(process.pid) == {min(allowed)}
+        assert process.time_steps(1).step_ms[0] == len(allowed)
+
+
 @pytest.mark.parametrize(
     ("subject", "reason", "words"),
     [

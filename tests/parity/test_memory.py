@@ -367,3 +367,23 @@ def test_bytes_that_are_no_number(traced: Traced, value: Any, side: str) -> None
 def test_no_ledger_at_all_is_not_measured(traced: Traced) -> None:
     nothing = {name: (lambda step: None) for name in LEDGERS}
     assert judged(check_leak, traced(reference=nothing, candidate=nothing)).outcome == "not_measured"
+
+
+@pytest.mark.parametrize("every", [15, 18, 20])
+@pytest.mark.parametrize("ledger", ["used", "held", "device"])
+def test_a_leak_of_a_few_steps_does_not_pass(traced: Any, every: int, ledger: str) -> None:
+    """Made on another thread, so that no hook sees it."""
+
+    def growing(step: int) -> int:
+        return 600 * 2**20 + 2**20 * (max(step, 0) // every)
+
+    result = check_leak(traced(candidate={ledger: growing}, reference={ledger: lambda step: 600 * 2**20}), POLICY)
+    assert result.outcome == "inconclusive", result.message
+    assert "1,048,576 bytes within 30 steps" in result.message
+    both = check_leak(traced(candidate={ledger: growing}, reference={ledger: growing}), POLICY)
+    assert both.outcome == "pass"
+
+
+def test_use_that_goes_up_and_down_does_not_leak(traced: Any) -> None:
+    wavy = {"used": lambda step: 100 * 2**20 + 2**20 * (step % 7)}
+    assert check_leak(traced(candidate=wavy), POLICY).outcome == "pass"

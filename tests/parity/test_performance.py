@@ -93,6 +93,52 @@ def test_a_candidate_with_odd_steps_is_slower_though_its_usual_step_is_not(sessi
     assert both.value == pytest.approx(1.0, abs=0.01)
 
 
+def hidden(session: Session, kind: SessionKind, seed: int, field: str, factors: tuple[float, ...]) -> tuple[Slice, ...]:
+    """The candidate's usual step is the reference's; this other figure of its blocks is so many times as long."""
+    made = []
+    for piece in session(kind, seed=seed):
+        factor = factors[piece.block % len(factors)] if piece.role == "candidate" else 1.0
+        if field == "wall":
+            piece = replace(piece, ended_s=piece.started_s + factor * piece.wall_s)
+        else:
+            piece = replace(piece, mean_step_ms=factor * piece.mean_step_ms)
+        made.append(piece)
+    return tuple(made)
+
+
+@pytest.mark.parametrize(("field", "words"), [("mean", "the mean step"), ("wall", "a step by the host's clock")])
+def test_what_the_usual_step_does_not_show_never_passes(session: Session, timed: Timed, field: str, words: str) -> None:
+    """Work beside the steps, or odd steps: in all blocks they fail; in a third of them nothing is decided."""
+
+    def record(factors: tuple[float, ...], *more: SessionKind) -> RunRecord:
+        kinds: tuple[SessionKind, ...] = ("comparison", *more)
+        return timed(
+            session("a_a"),
+            session("sampler", seed=1),
+            *(hidden(session, kind, seed, field, factors) for seed, kind in enumerate(kinds, 2)),
+        )
+
+    always = judged(record((1.2,), "confirmation"))
+    assert always.outcome == "fail"
+    assert f"; {words}" in always.message
+    sometimes = record((1.0, 1.0, 1.3))
+    result = judged(sometimes)
+    assert (result.outcome, result.evidence["decision"]) == ("inconclusive", "undecided")
+    assert f"; {words}" in result.message
+    assert sometimes.performance is not None
+    assert next_session(sometimes.performance, sometimes.plan) == "extension"
+    assert judged(record((1.0, 1.0, 1.1))).outcome == "pass"
+
+
+@pytest.mark.parametrize("field", ["mean", "wall"])
+def test_a_faster_usual_step_is_no_excuse_for_the_rest(session: Session, timed: Timed, field: str) -> None:
+    comparison = tuple(
+        replace(piece, median_step_ms=0.8 * piece.median_step_ms) if piece.role == "candidate" else piece
+        for piece in hidden(session, "comparison", 2, field, (1.0, 1.0, 1.3))
+    )
+    assert judged(timed(session("a_a"), session("sampler", seed=1), comparison)).outcome == "inconclusive"
+
+
 def test_a_confirmation_that_disagrees_is_told(session: Session, timed: Timed) -> None:
     result = judged(with_ratio(session, timed, comparison=1.08, confirmation=1.0))
     assert "a second session in fresh processes disagrees (equivalent): " in result.message
@@ -152,6 +198,33 @@ def test_without_a_sampler_there_is_no_effect_of_one(session: Session, timed: Ti
     assert judged(timed(*sessions)).outcome == "inconclusive"
 
 
+def test_what_was_not_known_of_the_device_is_said(session: Session, timed: Timed) -> None:
+    """In a container the driver's list may have other process ids; a CPU has no counters of throttling."""
+
+    def seen(edge: EdgeReading | None, values: bool) -> EdgeReading:
+        assert edge is not None
+        return replace(edge, values=edge.values if values else {"process_cpu_s": 1.0}, foreign_processes=None)
+
+    def judged_with(values: bool) -> CheckResult:
+        kinds: tuple[SessionKind, ...] = ("a_a", "sampler", "comparison")
+        return judged(
+            timed(
+                *(
+                    tuple(replace(p, before=seen(p.before, values), after=seen(p.after, values)) for p in session(kind))
+                    for kind in kinds
+                )
+            )
+        )
+
+    container, cpu = judged_with(True), judged_with(False)
+    assert container.outcome == cpu.outcome == "pass"
+    unknown = "whether other processes were on the device is not known of 48 of 48 slices"
+    assert unknown in container.message
+    assert unknown in cpu.message
+    assert "no counters read" not in container.message
+    assert "48 of 48 slices had no counters read, so throttling there is not known" in cpu.message
+
+
 def test_a_lost_device_decides_nothing(timed: Timed, measured: RunRecord) -> None:
     report = replace(measured.performance.sampler, lost_reason="fell off the bus")  # type: ignore[union-attr, type-var]
     result = judged(timed(sampler=report))
@@ -180,6 +253,20 @@ def test_never_from_fewer_than_eight_blocks(
     assert all(row["reasons"] == ["1 foreign compute process on the device"] for row in listed)
     if kind == "comparison":
         assert "1 foreign compute process on the device" in result.message
+
+
+def test_a_candidate_that_heats_the_card_does_not_pass_by_its_cool_blocks(session: Session, timed: Timed) -> None:
+    def heating(piece: Slice) -> Slice:
+        if piece.role == "reference" or piece.block % 3:
+            return piece
+        assert piece.after is not None
+        throttled = replace(piece.after, values={**piece.after.values, "thermal_throttle_s": 0.5})
+        return replace(piece, median_step_ms=1.4 * piece.median_step_ms, after=throttled)
+
+    made = tuple(heating(piece) for piece in session("comparison"))
+    result = judged(timed(session("a_a"), session("sampler", seed=1), made))
+    assert result.outcome == "inconclusive"
+    assert result.message.startswith("equivalent, but the rejected blocks disagree, with which the ratio is 1.11")
 
 
 # --- trouble and gaps -------------------------------------------------------------------------------------------------

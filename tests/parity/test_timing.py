@@ -151,7 +151,7 @@ def throttled(piece: Slice, counter: str, share: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize("index", range(8))
 @pytest.mark.parametrize("counter", ["thermal_throttle_s", "power_brake_s"])
-@pytest.mark.parametrize(("share", "rejected"), [(0.009, False), (0.011, True), (1.0, True), (NAN, True)])
+@pytest.mark.parametrize(("share", "rejected"), [(0.009, False), (0.011, True), (1.0, True), (NAN, True), (-0.1, True)])
 def test_throttling_rejects_a_block_whose_ever_it_is(
     session: Session, perform: Perform, plan: Plan, index: int, counter: str, share: float, rejected: bool
 ) -> None:
@@ -203,6 +203,28 @@ def test_a_slice_without_counters_is_counted_and_not_rejected(
     assert (len(reading.valid), reading.unwatched) == (12, 1)
 
 
+@pytest.mark.parametrize("counter", ["thermal_throttle_s", "power_brake_s"])
+@pytest.mark.parametrize("edge", ["before", "after"])
+def test_a_slice_whose_throttling_was_not_read_is_counted_too(
+    session: Session, perform: Perform, plan: Plan, counter: str, edge: str
+) -> None:
+    slices = session("comparison")
+    seen = getattr(slices[3], edge)
+    values = {name: value for name, value in seen.values.items() if name != counter}
+    reading = reading_of(perform(changed(slices, 3, **{edge: replace(seen, values=values)})), plan)
+    assert (len(reading.valid), reading.unwatched, reading.uncounted) == (12, 1, 0)
+
+
+@pytest.mark.parametrize("edge", ["before", "after"])
+def test_foreign_processes_that_are_not_known_are_not_none(
+    session: Session, perform: Perform, plan: Plan, edge: str
+) -> None:
+    slices = session("comparison")
+    unknown = replace(getattr(slices[5], edge), foreign_processes=None)
+    reading = reading_of(perform(changed(slices, 5, **{edge: unknown})), plan)
+    assert (len(reading.valid), reading.unwatched, reading.uncounted) == (12, 0, 1)
+
+
 def test_a_counter_that_could_not_be_read_is_none() -> None:
     edges = {"before": EdgeReading(0.0, {"energy_j": 1.0}), "after": EdgeReading(1.0, {})}
     piece = Slice("comparison", 0, 0, 0, "reference", 5, 1.0, 1.0, 0.1, 0.0, 1.0, **edges)  # type: ignore[arg-type]
@@ -250,6 +272,19 @@ def test_a_session_that_was_cut_short(session: Session, perform: Perform, plan: 
     role, message = fault_of(evidence, plan)
     assert role is None
     assert "blocks of the comparison were timed" in message
+
+
+def test_a_block_is_of_one_pair_of_processes(session: Session, perform: Perform, plan: Plan) -> None:
+    slices = session("comparison")
+    moved = tuple(replace(p, pair=(p.pair + 1) % 3) if p.role == "candidate" else p for p in slices)
+    role, message = fault_of(perform(moved), plan)
+    assert (role, message) == (None, "the slices of block 0 of the comparison are of several pairs of processes")
+
+
+def test_a_slice_has_no_more_time_of_its_own_than_there_was(session: Session, perform: Perform, plan: Plan) -> None:
+    slices = session("comparison")
+    longer = changed(slices, 1, turns=8, own_s=1.01 * (slices[1].ended_s - slices[1].started_s))
+    assert fault_of(perform(longer), plan)[0] == "candidate"
 
 
 @pytest.mark.parametrize("planned", [{}, {"comparison": 0}, {"comparison": 11}, {"comparison": 13}])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from typing import Any
+import time
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -50,6 +51,50 @@ def test_batches_come_in_turn_over_warm_up_and_slices() -> None:
     assert (subject.collecting, gc.isenabled()) == ({False}, True)
     assert timer.time_steps(2, settle=3).step_ms.shape == (2,)
     assert subject.batches[8:] == [2, 0, 1, 2, 0]
+
+
+class LateLoss:
+    """A loss that is computed once it is read, as one on a device is."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __float__(self) -> float:
+        until = time.perf_counter() + self._seconds
+        while time.perf_counter() < until:
+            pass
+        return 0.0
+
+
+def test_a_loss_that_is_not_there_yet_is_waited_for_within_its_step() -> None:
+    subject: Any = Counting()
+    loss: Any = LateLoss(0.002)
+    subject.train_step = lambda batch: StepResult(loss)
+    timer = StepTimer(subject, [np.zeros((2, 2), np.float32)], HostStopwatch())
+    assert timer.time_steps(3).step_ms.min() >= 2.0
+
+
+class Cycle:
+    """Garbage that only the cycle collector finds, and that takes its time to go."""
+
+    gone: ClassVar[list[float]] = []
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        self.gone.append(time.monotonic())
+
+
+def test_the_garbage_of_the_timed_steps_is_collected_within_the_slice() -> None:
+    subject: Any = Counting()
+    subject.train_step = lambda batch: StepResult(0.0 * (Cycle().itself is None))
+    timer = StepTimer(subject, [np.zeros((2, 2), np.float32)], HostStopwatch())
+    times = timer.time_steps(4, settle=2)
+    assert len(Cycle.gone) == 6
+    settled, timed = Cycle.gone[:2], Cycle.gone[2:]
+    assert max(settled) <= times.started_s
+    assert times.started_s + times.step_ms.sum() / 1e3 <= min(timed) <= max(timed) <= times.ended_s
 
 
 def test_the_collector_is_on_again_after_a_step_that_raised() -> None:
