@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -15,8 +15,8 @@ from service.parity.plan_tables import words_of
 from service.reports.cases import MARKS, CaseOutcome, one_line
 from service.reports.figures import duration, figure
 from service.reports.heat_map import heat_class
-from service.reports.sweep import Configuration, End, SweepResult, badness, counted
-from service.reports.sweep_map import ends_of, layout_of, short_names
+from service.reports.sweep import Configuration, End, SweepResult, badness, counted, short_names
+from service.reports.sweep_map import ends_of, layout_of
 
 LETTERS: Mapping[CaseOutcome, str] = {"PASS": "P", "FAIL": "F", "INCONCLUSIVE": "?", "ERROR": "E", "NOT RUN": "-"}
 STYLES: Mapping[CaseOutcome, str] = {
@@ -59,17 +59,18 @@ def told(console: Console, total: int, earlier: int) -> Iterator[Tell]:
 
         yield print_line
         return
-    bar = Progress(
-        BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-        TextColumn("{task.description}"), console=console,
-    )  # fmt: skip
+    bar = Progress(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"),
+                   console=console)  # fmt: skip
     with bar:
         task = bar.add_task("", total=total, completed=earlier)
 
         def show(each: Configuration) -> None:
             note(each)
-            words = f"largest error ratio {figure(worst[0])}" if worst else ""
-            bar.update(task, completed=done, description=words)
+            # Of its own: the bar's estimate goes by the last few, which end together where several run at a time.
+            left_s = (bar.tasks[0].elapsed or 0.0) / (done - earlier) * (total - done)
+            words = [f"about {duration(left_s)} left"] if done < total else []
+            words += [f"largest error ratio {figure(worst[0])}"] if worst else []
+            bar.update(task, completed=done, description=", ".join(words))
             if each.end.outcome != "PASS":
                 line = Text(f"{one_line(each.name)}: ").append(each.end.outcome, STYLES[each.end.outcome])
                 bar.console.print(line.append(_amount(each.end)), soft_wrap=True)
@@ -89,7 +90,7 @@ def result_view(result: SweepResult, width: int) -> RenderableType:
 def _heat_map(grid: Grid, result: SweepResult, width: int) -> RenderableType:
     labels = sum(max(len(axis.field), 6) + 2 for axis in grid.axes[:-1])
     layout = layout_of(grid.axes, max((width - labels) // _CELL, 1))
-    names = short_names(grid.axes)
+    names = short_names(grid.fields)
     if layout.height > TALLEST:
         return Text(f"A heat-map of {layout.height} rows is too tall for a terminal; --html FILE draws it.\n")
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))

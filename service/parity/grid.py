@@ -56,6 +56,11 @@ class Grid:
     axes: tuple[Axis, ...]
     plans: tuple[Plan, ...]
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What varies."""
+        return tuple(axis.field for axis in self.axes)
+
     def changed(self, index: int) -> dict[str, Any]:
         """The values that make the plan at that index what it is."""
         found: dict[str, Any] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,7 +54,8 @@ class Configuration:
     @property
     def name(self) -> str:
         """The changed fields in words."""
-        return ", ".join(f"{field}={words_of(value)}" for field, value in self.changed.items())
+        names = short_names(list(self.changed))
+        return ", ".join(f"{names[field]}={words_of(value)}" for field, value in self.changed.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,12 @@ class SweepResult:
             "configurations": [_document(configuration) for configuration in self.configurations()],
         })  # fmt: skip
         return ready
+
+
+def short_names(fields: Sequence[str]) -> dict[str, str]:
+    """Each field's last word, or its whole name where two fields end alike."""
+    last = [field.rpartition(".")[2] for field in fields]
+    return {field: word if last.count(word) == 1 else field for field, word in zip(fields, last, strict=True)}
 
 
 def counted(number: int) -> str:

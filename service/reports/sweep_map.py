@@ -19,7 +19,7 @@ from service.reports.cases import CaseOutcome
 from service.reports.figures import figure
 from service.reports.heat_map import HeatRow, heat_class, heat_key
 from service.reports.svg import drawing, element, label, rule
-from service.reports.sweep import NOT_RUN, End, SweepResult
+from service.reports.sweep import NOT_RUN, End, SweepResult, short_names
 
 WIDTH = 1100
 MOST_COLUMNS = 40
@@ -68,12 +68,6 @@ def layout_of(axes: Sequence[Axis], most_columns: int = MOST_COLUMNS) -> Layout:
     return Layout(tuple(axes[:at]), tuple(axes[at:]))
 
 
-def short_names(axes: Sequence[Axis]) -> dict[str, str]:
-    """Each field's last word, or its whole name where two fields end alike."""
-    last = [axis.field.rpartition(".")[2] for axis in axes]
-    return {axis.field: word if last.count(word) == 1 else axis.field for axis, word in zip(axes, last, strict=True)}
-
-
 def spans(axes: Sequence[Axis], level: int) -> Iterator[tuple[int, int, Any]]:
     """The headings of an axis among those of its side: where each begins, how many cells it spans, and its value."""
     wide = _size(axes[level + 1 :])
@@ -89,7 +83,7 @@ def ends_of(grid: Grid, result: SweepResult) -> list[End]:
 
 def sweep_map(grid: Grid, result: SweepResult) -> Markup:
     """The drawing of one grid."""
-    layout, names, limit = layout_of(grid.axes), short_names(grid.axes), result.sweep.policy.error_ratio
+    layout, names, limit = layout_of(grid.axes), short_names(grid.fields), result.sweep.policy.error_ratio
     widths = [_text_width([names[axis.field], *map(_worded, axis.values)]) for axis in layout.rows]
     # The names of the column's axes end where the cells begin.
     left = max(sum(widths), _text_width([names[axis.field] for axis in layout.columns]))

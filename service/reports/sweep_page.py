@@ -13,8 +13,8 @@ from service.parity.plan_tables import field_of, words_of
 from service.reports.cases import CaseOutcome
 from service.reports.figures import duration, figure
 from service.reports.html import stylesheet, templates
-from service.reports.sweep import Configuration, SweepResult
-from service.reports.sweep_map import colour_key, mark_key, short_names, sweep_map
+from service.reports.sweep import Configuration, SweepResult, short_names
+from service.reports.sweep_map import colour_key, mark_key, sweep_map
 
 KINDS: Mapping[CaseOutcome, str] = {
     "PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "open", "ERROR": "error", "NOT RUN": "wait",
@@ -61,10 +61,10 @@ def _meta(result: SweepResult, configurations: list[Configuration]) -> list[tupl
 
 
 def _grid(grid: Grid, result: SweepResult) -> dict[str, Any]:
-    names = short_names(grid.axes)
+    names = short_names(grid.fields)
     return {
         "title": " × ".join(names[axis.field].replace("_", " ") for axis in grid.axes),
-        "fixed": _fixed(grid.plans[0], {axis.field for axis in grid.axes}),
+        "fixed": _fixed(grid.plans[0], set(grid.fields)),
         "map": sweep_map(grid, result),
     }
 
