@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
+from service.commands.exits import EXIT_BROKEN, EXIT_CODES, EXIT_INTERRUPTED, EXIT_USAGE, TABLE_WIDTH
 from service.commands.ladder import Frame, ladder_commands
 from service.commands.sweep import EPILOG as SWEEP_EPILOG
 from service.commands.sweep import sweep
@@ -66,11 +67,6 @@ if TYPE_CHECKING:  # it brings the subjects along, and with them CuPy: not for `
     from service.reports.forms import Form
     from service.stored_report import StoredReport
 
-EXIT_USAGE, EXIT_BROKEN, EXIT_INTERRUPTED = 2, 4, 130
-EXIT_CODES = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "BROKEN": EXIT_BROKEN}
-
-TABLE_WIDTH = 170
-"""Columns of the self-test's table where it goes into a file or a pipe."""
 
 EXIT_WORDS = (
     "Exit codes: 0 PASS, 1 FAIL, 2 usage or configuration error, 3 INCONCLUSIVE, 4 Lockstep itself failed, "

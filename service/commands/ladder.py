@@ -17,6 +17,7 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress as ProgressBar
 
 from service.campaigns.bisect import PLAN as BISECTION_PLAN
+from service.commands.exits import EXIT_CODES, EXIT_INTERRUPTED, TABLE_WIDTH
 from service.commands.ladder_tables import bisection_table, climb_table, status_table
 from service.commands.plan_flags import PlanMaker, with_plan_flags
 from service.parity.errors import InvalidRequest, Problem
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from service.campaigns.stored_runs import StoredRuns
 
 Follow = Callable[[str], ProgressListener]
-EXIT_INTERRUPTED = 130
-EXIT_CODES = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "BROKEN": 4}
-TABLE_WIDTH = 170
 
 DatabaseOption = Annotated[
     str | None, typer.Option("--database", help="Where runs and the ladder's history are kept.", metavar="URL")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from service.commands.exits import EXIT_INTERRUPTED, TABLE_WIDTH
 from service.parity.errors import InvalidConfiguration, InvalidRequest, Problem
 from service.parity.grid import Sweep, sweep_from_document
 from service.policy_files import read_policy
@@ -26,12 +27,10 @@ if TYPE_CHECKING:  # it brings the subjects along, and with them CuPy: not for `
 EPILOG = (
     "For example: lockstep sweep --html sweep.html, or lockstep sweep grid.toml --candidate harmless-split-k. "
     "Exit codes: 0 every configuration PASS, 1 any FAIL, 2 usage or configuration error, 3 any INCONCLUSIVE, "
-    "or stopped by Ctrl-C, 4 Lockstep itself failed."
+    "4 Lockstep itself failed, 130 stopped by Ctrl-C."
 )
-DEFAULT_GRID = Path(__file__).parent / "campaigns" / "default_sweep.toml"
+DEFAULT_GRID = Path(__file__).parents[1] / "campaigns" / "default_sweep.toml"
 MOST_PROBLEMS = 20
-TABLE_WIDTH = 170
-"""Columns of the table where it goes into a file or a pipe."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -81,7 +80,7 @@ def sweep(
     if stopped:
         left = len(asked.plans()) - len(ends)
         messages.print(f"Stopped: {len(ends)} done and kept, {left} to do; the same command, without --again, goes on.")
-    raise typer.Exit(result.exit_code)
+    raise typer.Exit(EXIT_INTERRUPTED if stopped else result.exit_code)
 
 
 def read_sweep(path: Path, policy: str | None = None, flags: Mapping[str, Any] | None = None) -> Sweep:

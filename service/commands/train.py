@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
+from service.commands.exits import EXIT_INTERRUPTED
 from service.settings import read_settings
 from service.training_config import read_training_config
 
 if TYPE_CHECKING:  # it brings the models along, and with them CuPy: not for `lockstep --help`
     from service.subjects.trainable import EpochDone, Figures, TrainingResult
 
-EXIT_DIVERGED, EXIT_INTERRUPTED = 1, 130
+EXIT_DIVERGED = 1
 EPILOG = (
     "For example: lockstep train --config configs/text_autoencoder.toml. Exit codes: 0 trained, 1 the loss is no "
     "number any more, 2 wrong configuration, 130 stopped by Ctrl-C or SIGTERM."

@@ -190,7 +190,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(jobs: int) -> None:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 3
+    assert process.returncode == 130
     assert "Stopped: 1 done and kept, 4 to do; the same command, without --again, goes on." in err
     assert "INCONCLUSIVE  5 configurations: 4 NOT RUN, 1 PASS" in out
     assert rows("SELECT state, COUNT(*) FROM runs GROUP BY state") == [("cancelled", jobs), ("finished", 1)]
