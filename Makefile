@@ -31,7 +31,7 @@ serve: $(RUNTIME)  ## Serve the API and the pages on 127.0.0.1:8000
 	$(BIN)/lockstep serve
 
 test: $(DEVELOPMENT)  ## Install what the tests need and run all that need no GPU
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-gpu:  ## Run the tests that need a GPU, with the python that has CuPy (PYTHON=...)
 	$(PYTHON) -m pytest -m gpu tests/gpu tests/contracts
