@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,6 +24,7 @@ from service.parity.plan import (
     MIN_VECTOR_LENGTH,
     layer_sizes,
 )
+from service.toml_files import read_toml
 
 MAX_BYTES = 64 * 1024
 MAX_PATCH_SIDE = 64
@@ -112,7 +112,7 @@ def read_training_config(path: Path, flags: Mapping[str, Mapping[str, Any]] | No
 
     Raises `InvalidConfiguration` with every problem found, each with the file's name.
     """
-    document = _document(path)
+    document = read_toml(path, "name a file with --config", MAX_BYTES)
     for table, values in (flags or {}).items():
         if isinstance(document.setdefault(table, {}), dict):
             document[table].update({key: value for key, value in values.items() if value is not None})
@@ -125,21 +125,6 @@ def read_training_config(path: Path, flags: Mapping[str, Mapping[str, Any]] | No
         message = f"would have {parameters:,} parameters; at most {MAX_PARAMETERS:,} are accepted"
         raise InvalidConfiguration(Problem(f"{path}: model", message))
     return config
-
-
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        message = f"cannot be read: {error.strerror}; name a file with --config"
-        raise InvalidConfiguration(Problem(str(path), message)) from error
-    if len(content) > MAX_BYTES:
-        raise InvalidConfiguration(Problem(str(path), f"is larger than {MAX_BYTES:,} bytes"))
-    try:
-        return tomllib.loads(content.decode())
-    except (ValueError, RecursionError) as error:  # also UnicodeDecodeError, and whole numbers of absurd length
-        raise InvalidConfiguration(Problem(str(path), f"is not a TOML file: {error}")) from error
 
 
 _TABLES: Mapping[str, type[BaseModel]] = {

@@ -86,7 +86,7 @@ def sweep(
 def read_sweep(path: Path, policy: str | None = None, flags: Mapping[str, Any] | None = None) -> Sweep:
     """What the file asks for, the flags put over it; raises `InvalidConfiguration`, which names file and place."""
     from service import bootstrap
-    from service.gate.file import read_toml
+    from service.toml_files import read_toml
 
     document = read_toml(path, "name the file of a grid, or none for the one that Lockstep brings along")
     base = path.parent if policy is None else None

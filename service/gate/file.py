@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from service.gate.config import GateCase, cases_from_document
 from service.parity.errors import InvalidConfiguration, InvalidRequest, Problem
 from service.parity.plan import Plan
 from service.parity.plan_tables import DefaultPhases
 from service.parity.policy import Policy
-
-MAX_BYTES = 1 << 20
+from service.toml_files import read_toml
 
 
 def read_cases(
@@ -43,19 +40,3 @@ def check_cases(cases: Sequence[GateCase], check_plan: Callable[[Plan], object])
             problems += [Problem(f"{case.name}: {problem.field}", problem.message) for problem in error.problems]
     if problems:
         raise InvalidConfiguration(*problems)
-
-
-def read_toml(path: Path, advice: str) -> dict[str, Any]:
-    """The file's document; `advice` says what to do where there is no such file. Raises `InvalidConfiguration`."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        message = f"cannot be read: {error.strerror}; {advice}"
-        raise InvalidConfiguration(Problem(str(path), message)) from error
-    if len(content) > MAX_BYTES:
-        raise InvalidConfiguration(Problem(str(path), f"is larger than {MAX_BYTES:,} bytes"))
-    try:
-        return tomllib.loads(content.decode())
-    except (ValueError, RecursionError) as error:  # also UnicodeDecodeError, and whole numbers of absurd length
-        raise InvalidConfiguration(Problem(str(path), f"is not a TOML file: {error}")) from error

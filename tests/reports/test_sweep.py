@@ -6,11 +6,11 @@ import json
 import math
 import re
 import tomllib
-from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from html_page import Page
 
 from service.parity.grid import Axis, Sweep, sweep_from_document
 from service.parity.policy import named_policy
@@ -166,38 +166,6 @@ class TestDrawing:
         assert "not compared" in str(colour_key(result(end())))
         assert "not compared" not in str(colour_key(result(*PASSING)))
         ElementTree.fromstring(str(mark_key()))
-
-
-class Page(HTMLParser):
-    """Checks balance, and keeps elements and visible text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.stack: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.stack == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in ("meta", "br"):
-            self.stack.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.stack.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.stack and self.stack[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
 
 
 class TestPage:
