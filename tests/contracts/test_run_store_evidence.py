@@ -220,6 +220,9 @@ def a_slice(position: int, **changes: object) -> Slice:
         sm_clock_mhz=None,
         kernel_resident_pct=97.5,
         activity={"sm_active_pct": 55.5},
+        thread_cpu_s=0.04,
+        turns=14,
+        own_s=0.06,
     )
     return replace(row, **changes)
 
