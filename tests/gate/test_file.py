@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from service.gate.file import MAX_BYTES, check_cases, read_cases
+from service.gate.file import check_cases, read_cases
 from service.parity.errors import DeviceUnavailable, InvalidConfiguration, Problem
 from service.parity.plan import Plan
 from service.parity.policy import Policy, named_policy
 from service.policy_files import read_policy
+from service.toml_files import MAX_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = '[[plan]]\nname = "a"\npolicy = "mine.toml"\n'
