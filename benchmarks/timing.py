@@ -7,7 +7,8 @@ are 3 % slower PASS, all that are 8 % slower FAIL.
 A run is what the product does: its own comparison, extension and confirmation, in fresh processes through the engine,
 and the check on them. Only what would be the same is shared: a card's first run opens with the effect of the sampler
 and the session of utilization, and the reference against itself of a run is the arming of the next one against itself
-and of the two slower candidates after it. Several cards work at the same time, each on runs of its own.
+and of the two slower candidates after it (a slower candidate that an interrupted start left over arms itself). Several
+cards work at the same time, each on runs of its own.
 
 Prints a table and writes `benchmarks/results/timing.<device>.json`, with the slices of the reference against itself,
 from which `timing_trials.py` draws its noise. Stopped, it goes on where it was.
@@ -23,7 +24,7 @@ import json
 import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.queues import Queue
@@ -104,14 +105,14 @@ def armed_by(evidence: PerformanceEvidence, plan: Plan) -> PerformanceEvidence:
     )
 
 
-def work(device: str, runs: list[int], arguments: argparse.Namespace, results: Queue[Row | None]) -> None:
-    """A card's runs; puts rows, and `None` at the end."""
+def work(device: str, runs: Mapping[int, list[str]], arguments: argparse.Namespace, results: Queue[Row | None]) -> None:
+    """A card's candidates by run; puts rows, and `None` at the end."""
     known: PerformanceEvidence | None = None
     try:
-        for run in runs:
+        for run, candidates in runs.items():
             if time.time() > arguments.until:
                 break
-            for candidate in WANTED:
+            for candidate in candidates:
                 plan = plan_of(candidate, device, run, arguments)
                 evidence, row = carry_out(plan, known if known is None else replace(known, order_seed=run))
                 if candidate == ITSELF:
@@ -146,13 +147,13 @@ def main() -> None:
     path = RESULTS / f"timing.{name.lower().replace(' ', '-')}.json"
     numbers = {"blocks": arguments.blocks, "pairs": arguments.pairs, "slice_seconds": arguments.slice_seconds}
     rows, slices = taken_up(path, numbers)
-    missing = [run for run in range(arguments.runs) if sum(row["run"] == run for row in rows) < len(WANTED)]
-    rows = [row for row in rows if row["run"] not in missing]
-    slices = [piece for piece in slices if piece["run"] not in missing]
+    done = {(row["run"], row["candidate"]) for row in rows}
+    left_over = {run: [name for name in WANTED if (run, name) not in done] for run in range(arguments.runs)}
+    missing = [run for run, candidates in left_over.items() if candidates]
 
     context = multiprocessing.get_context("spawn")
     results: Queue[Row | None] = context.Queue()
-    shares = [missing[number :: len(devices)] for number in range(len(devices))]
+    shares = [{run: left_over[run] for run in missing[number :: len(devices)]} for number in range(len(devices))]
     workers = [
         context.Process(target=work, args=(device, share, arguments, results), name=device)
         for device, share in zip(devices, shares, strict=True)
