@@ -12,8 +12,9 @@ from service.api import problems
 from service.api.catalog import Catalog
 from service.api.context import Context
 from service.api.edge import Edge
+from service.api.live import Feeds
 from service.api.routes import catalog as catalog_routes
-from service.api.routes import health, ladder, records, reports, runs
+from service.api.routes import events, health, ladder, records, reports, runs
 from service.ports import Clock, RunStore
 
 MAX_BODY_BYTES = 64 * 1024
@@ -43,9 +44,10 @@ def create_app(store: RunStore, catalog: Catalog, clock: Clock, *, version: str,
         redirect_slashes=False,
     )
     app.state.context = Context(store, catalog, clock, version)
+    app.state.feeds = Feeds(store)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK_HOSTS, *hosts], www_redirect=False)
     problems.install(app)
-    for routes in (runs, records, reports, ladder, catalog_routes):
+    for routes in (runs, records, events, reports, ladder, catalog_routes):
         app.include_router(routes.router, prefix=PREFIX)
     app.include_router(health.router)
     return app

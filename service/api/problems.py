@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from service.api.live import TooManyStreams
 from service.parity.errors import (
     DeviceUnavailable,
     InvalidConfiguration,
@@ -92,6 +93,7 @@ class ReportNotReady(LockstepError):
 _RAISED_HERE: Mapping[type[Exception], tuple[int, str, str]] = {
     MalformedJson: (400, "malformed-json", "The body is not usable JSON"),
     UnsupportedMediaType: (415, "unsupported-media-type", "The body is not declared as JSON"),
+    TooManyStreams: (503, "too-many-streams", "As many clients follow runs as this server allows"),
     ReportNotReady: (409, "report-not-ready", "There is no report yet"),
 }
 
@@ -140,7 +142,7 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
     status, slug, title = _line(error)
     detail = str(error)
     headers: dict[str, str] = {}
-    if status >= 500:
+    if status >= 500 and type(error) not in _RAISED_HERE:
         log.error("%s %s: %s", request.method, request.url.path, error, exc_info=error if status == 500 else None)
         detail = _PUBLIC_DETAIL[status]
     if status == 503:

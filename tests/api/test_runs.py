@@ -228,6 +228,7 @@ def test_contract_is_served_and_whole(client: TestClient) -> None:
         "/api/v1/runs/{run_id}/telemetry",
         "/api/v1/runs/{run_id}/allocations",
         "/api/v1/runs/{run_id}/checks",
+        "/api/v1/runs/{run_id}/events",
         "/api/v1/runs/{run_id}/report",
         "/api/v1/ladder",
         "/api/v1/ladder/rollback",
